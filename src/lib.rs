@@ -1,1 +1,7 @@
+//! The one-time-code sidecar. `ARCHITECTURE.md` has the map.
+//!
+//! Modules in dependency order: each may name only those above it.
+
 #![forbid(unsafe_code)]
+
+pub mod domain;

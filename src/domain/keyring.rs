@@ -1,0 +1,195 @@
+//! The keys under which codes are digested, and their rotation.
+//!
+//! A six-digit code has a million values: a plain hash of it is reversed in milliseconds. So the
+//! store only ever holds HMAC-SHA-256 (RFC 2104) under a key it never sees, over the key id, the
+//! subject, the reference and the code. A digest copied to another person's challenge, or to another
+//! challenge of the same person, matches nothing.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::code::Code;
+use super::id::{InvalidId, Reference};
+use super::subject::Subject;
+
+/// What the digest key is derived for (the `info` of HKDF, RFC 5869). Changing it makes every code
+/// in every store unreadable.
+const DIGEST_PURPOSE: &[u8] = b"otp-sidecar code digest v1";
+
+/// The public name of a key: 1 to 16 letters, digits, `-` or `_`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(std::sync::Arc<str>);
+
+impl KeyId {
+    /// Checks a key's name.
+    ///
+    /// # Errors
+    /// When it does not have the form above.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let fits = (1..=16).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if fits {
+            Ok(Self(std::sync::Arc::from(text)))
+        } else {
+            Err(InvalidId { expected: "1 to 16 letters, digits, '-' or '_'" })
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A keyed digest of one code, with the name of the key that made it.
+#[derive(Clone)]
+pub struct Digest {
+    /// The key that made it.
+    pub kid: KeyId,
+    /// HMAC-SHA-256.
+    pub mac: [u8; 32],
+}
+
+impl Digest {
+    /// Whether both come from one key and one code. Takes the same time wherever they differ.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.kid == other.kid && bool::from(self.mac.ct_eq(&other.mac))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({:?})", self.kid)
+    }
+}
+
+struct Key {
+    kid: KeyId,
+    digest_key: Zeroizing<[u8; 32]>,
+}
+
+/// The configured keys: the first signs, all of them verify.
+pub struct Keyring {
+    keys: Vec<Key>,
+}
+
+impl Keyring {
+    /// Derives the working keys from the configured ones, newest first. `None` without any key.
+    pub fn new(keys: impl IntoIterator<Item = (KeyId, Zeroizing<[u8; 32]>)>) -> Option<Self> {
+        let keys: Vec<Key> = keys
+            .into_iter()
+            .map(|(kid, secret)| Key { kid, digest_key: derive(&secret, DIGEST_PURPOSE) })
+            .collect();
+        if keys.is_empty() { None } else { Some(Self { keys }) }
+    }
+
+    /// The digest under which a new code is stored.
+    pub fn sign(&self, subject: &Subject, reference: &Reference, code: &Code) -> Digest {
+        digest(&self.keys[0], subject, reference, code)
+    }
+
+    /// The digests that a presented code could have been stored under: one for each key.
+    pub fn candidates(&self, subject: &Subject, reference: &Reference, code: &Code) -> Vec<Digest> {
+        self.keys.iter().map(|key| digest(key, subject, reference, code)).collect()
+    }
+
+    /// The names of the keys, the signing one first.
+    pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys.iter().map(|key| &key.kid)
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ids()).finish()
+    }
+}
+
+fn derive(secret: &[u8; 32], purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    Hkdf::<Sha256>::new(None, secret)
+        .expand(purpose, key.as_mut())
+        .expect("32 bytes are within what HKDF-SHA-256 can give");
+    key
+}
+
+/// Every part is preceded by its length, so that no two different inputs are digested alike.
+fn digest(key: &Key, subject: &Subject, reference: &Reference, code: &Code) -> Digest {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.digest_key.as_ref()).expect("HMAC takes keys of any length");
+    for part in [key.kid.as_str(), subject.as_str(), reference.as_str(), code.expose()] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    Digest { kid: key.kid.clone(), mac: mac.finalize().into_bytes().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(ids: &[&str]) -> Keyring {
+        let key = |id: &&str| (KeyId::parse(id).unwrap(), Zeroizing::new([id.as_bytes()[0]; 32]));
+        Keyring::new(ids.iter().map(key)).unwrap()
+    }
+
+    fn case(subject: &str, reference: &str, code: &str) -> (Subject, Reference, Code) {
+        (
+            Subject::parse(subject).unwrap(),
+            Reference::parse(reference).unwrap(),
+            Code::presented(code, None).unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_digest_holds_for_one_subject_one_reference_and_one_code() {
+        let ring = ring(&["a"]);
+        let (subject, reference, code) = case("u1", "FUND-1", "603645");
+        let signed = ring.sign(&subject, &reference, &code);
+        for (s, r, c) in [("u2", "FUND-1", "603645"), ("u1", "FUND-2", "603645"), ("u1", "FUND-1", "603646")]
+        {
+            let (subject, reference, code) = case(s, r, c);
+            assert!(!ring.candidates(&subject, &reference, &code)[0].matches(&signed));
+        }
+        assert!(ring.candidates(&subject, &reference, &code)[0].matches(&signed));
+    }
+
+    #[test]
+    fn parts_cannot_be_shifted_into_one_another() {
+        let ring = ring(&["a"]);
+        let (s1, r1, code) = case("u1", "FUND-12", "603645");
+        let (s2, r2, _) = case("u1F", "UND-12", "603645");
+        assert!(!ring.sign(&s1, &r1, &code).matches(&ring.sign(&s2, &r2, &code)));
+    }
+
+    #[test]
+    fn an_older_key_still_verifies_after_rotation() {
+        let (subject, reference, code) = case("u1", "FUND-1", "603645");
+        let signed = ring(&["a"]).sign(&subject, &reference, &code);
+        let rotated = ring(&["b", "a"]);
+        assert!(rotated.candidates(&subject, &reference, &code).iter().any(|d| d.matches(&signed)));
+        assert_eq!(rotated.sign(&subject, &reference, &code).kid.as_str(), "b");
+    }
+
+    #[test]
+    fn one_key_under_two_names_gives_two_digests() {
+        let secret = || Zeroizing::new([7; 32]);
+        let ring =
+            Keyring::new([(KeyId::parse("a").unwrap(), secret()), (KeyId::parse("b").unwrap(), secret())])
+                .unwrap();
+        let (subject, reference, code) = case("u1", "FUND-1", "603645");
+        let both = ring.candidates(&subject, &reference, &code);
+        assert_ne!(both[0].mac, both[1].mac);
+    }
+}
