@@ -5,3 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod domain;
+pub mod policy;
+pub mod identity;
+pub mod store;
+pub mod delivery;
+pub mod proxy;
+pub mod reload;
+pub mod server;

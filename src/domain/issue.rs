@@ -123,9 +123,9 @@ fn keeps_codes(existing: &Challenge, command: &IssueCommand) -> bool {
 
 /// A reserved challenge keeps its reservation: its request is still to be settled.
 fn supersede(state: &mut State, subject: &Subject, reference: Reference) {
-    if let Some(older) = state.challenges.get_mut(&(subject.clone(), reference)) {
-        if older.phase == Phase::Live {
-            older.phase = Phase::Superseded;
-        }
+    if let Some(older) = state.challenges.get_mut(&(subject.clone(), reference))
+        && older.phase == Phase::Live
+    {
+        older.phase = Phase::Superseded;
     }
 }

@@ -1,0 +1,7 @@
+//! YAML in, decisions out. Pure: no I/O, no clock, no randomness but what is passed in, no metrics.
+
+pub mod decision;
+pub mod field;
+pub mod route;
+pub mod snapshot;
+pub mod template;

@@ -1,0 +1,5 @@
+//! Which route a path names.
+
+/// (under construction)
+#[derive(Debug, Default)]
+pub struct RouteIndex;

@@ -1,0 +1,5 @@
+//! What a mail says.
+
+/// (under construction)
+#[derive(Debug)]
+pub struct Template;
