@@ -5,3 +5,5 @@
 //! differential test holds equal to them.
 
 pub mod contract;
+pub mod memory;
+pub mod redis;
