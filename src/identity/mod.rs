@@ -1,1 +1,3 @@
-//! (under construction)
+//! Who is calling, and from where.
+
+pub mod client_addr;
