@@ -5,3 +5,4 @@
 //! differential test holds equal to them.
 
 pub mod contract;
+pub mod outbox;
