@@ -6,4 +6,6 @@
 
 pub mod contract;
 pub mod memory;
+pub mod observed;
+pub mod outbox;
 pub mod redis;
