@@ -12,3 +12,5 @@ pub mod delivery;
 pub mod proxy;
 pub mod reload;
 pub mod server;
+#[cfg(feature = "demo")]
+pub mod lab;
