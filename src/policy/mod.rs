@@ -2,6 +2,7 @@
 
 pub mod decision;
 pub mod field;
+pub mod fold;
 pub mod route;
 pub mod snapshot;
 pub mod template;
