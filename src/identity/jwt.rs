@@ -188,14 +188,20 @@ impl Authenticator {
     ///
     /// # Errors
     /// As [`Authenticator::authenticate`].
-    pub async fn identify(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, IdentityError> {
+    pub async fn authenticate_fresh(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Caller, IdentityError> {
         let first = self.authenticate(headers, now);
         let unknown_yet = matches!(
             first,
             Err(IdentityError::Unavailable | IdentityError::Unauthorized(Rejection::UnknownKey))
         );
         match &self.keys {
-            Keys::Remote(keys) if unknown_yet && keys.refresh(PATIENCE).await => {
+            Keys::Remote(keys) if unknown_yet => {
+                // Also when there was nothing to wait for: the fetch may have ended just now.
+                keys.refresh(PATIENCE).await;
                 self.authenticate(headers, now)
             }
             _ => first,
