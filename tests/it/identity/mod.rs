@@ -1,5 +1,6 @@
 //! Who is calling: hostile tokens, and key sets that come, go and change.
 
+mod https;
 mod key_server;
 mod key_sets;
 mod keys;
