@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair, KeyPair, RsaKeyPair, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaKeyPair, RsaPublicKeyComponents,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -51,6 +51,11 @@ impl Signer {
 
     pub fn p384() -> Self {
         Self::ec(&ECDSA_P384_SHA384_FIXED_SIGNING, Algorithm::ES384, "P-384")
+    }
+
+    /// Bitcoin's curve, whose points are as long as those of P-256. No token algorithm here uses it.
+    pub fn secp256k1() -> Self {
+        Self::ec(&ECDSA_P256K1_SHA256_ASN1_SIGNING, Algorithm::ES256, "secp256k1")
     }
 
     fn ec(curve: &'static EcdsaSigningAlgorithm, algorithm: Algorithm, name: &str) -> Self {

@@ -420,6 +420,7 @@ fn a_file_that_is_not_the_one_right_public_key_is_refused() {
         (JwtAlgorithm::RS256, Signer::p256().public_pem()),
         (JwtAlgorithm::ES256, rsa.clone()),
         (JwtAlgorithm::ES256, Signer::p384().public_pem()),
+        (JwtAlgorithm::ES256, Signer::secp256k1().public_pem()),
         (JwtAlgorithm::ES256, Signer::ed25519().public_pem()),
         (JwtAlgorithm::EdDSA, Signer::p256().public_pem()),
         (JwtAlgorithm::EdDSA, rsa),
