@@ -1,7 +1,9 @@
 //! YAML in, decisions out. Pure: no I/O, no clock, no randomness but what is passed in, no metrics.
 
+pub mod caller;
 pub mod decision;
 pub mod field;
+pub mod network;
 pub mod route;
 pub mod snapshot;
 pub mod template;

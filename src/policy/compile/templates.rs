@@ -6,7 +6,7 @@ use crate::policy::diagnostic::{At, Code, Collector};
 use crate::policy::document::SourceFile;
 use crate::policy::document::tree::Text;
 use crate::policy::nearest::suggestion;
-use crate::policy::template::Template;
+use crate::policy::template::{Part, Template, TemplateError};
 
 /// Templates that need no file.
 const BUILT_IN: [&str; 3] = ["default", "wallet_deduction", "wallet_funding"];
@@ -40,33 +40,35 @@ impl<'a> Templates<'a> {
     /// The template of a mail that carries a code.
     pub(super) fn code(&mut self, name: Option<&Text>, out: &mut Collector<'_>) -> Option<Template> {
         let Some(name) = name else { return Some(Template::builtin_code()) };
-        match self.own(name, out) {
+        match self.own(name, Template::compile, out) {
             Own::Compiled(template) => Some(template),
             Own::Broken => None,
-            Own::Absent if BUILT_IN.contains(&name.text.as_str()) => Some(Template::builtin_code()),
-            Own::Absent => self.unknown(name, &BUILT_IN, out),
+            Own::Absent => Template::builtin(&name.text).or_else(|| self.unknown(name, &BUILT_IN, out)),
         }
     }
 
     /// The template of the mail that tells of a lock.
     pub(super) fn lock_notice(&mut self, name: Option<&Text>, out: &mut Collector<'_>) -> Option<Template> {
         let Some(name) = name else { return Some(Template::builtin_lock_notice()) };
-        match self.own(name, out) {
+        match self.own(name, Template::compile_lock_notice, out) {
             Own::Compiled(template) => Some(template),
             Own::Broken => None,
             Own::Absent => self.unknown(name, &[], out),
         }
     }
 
-    fn own(&mut self, name: &Text, out: &mut Collector<'_>) -> Own {
+    fn own(&mut self, name: &Text, compile: Compile, out: &mut Collector<'_>) -> Own {
         let Some(found) = self.found.get_mut(name.text.as_str()) else { return Own::Absent };
         let Some((file, text)) = found.text else { return Own::Absent };
         found.used = true;
-        match Template::compile(&name.text, text, found.html.map(|(_, html)| html)) {
+        match compile(&name.text, text, found.html.map(|(_, html)| html)) {
             Ok(template) => Own::Compiled(template),
             Err(error) => {
-                let line = u32::try_from(error.line).unwrap_or(1).max(1);
-                let at = At { file, line, column: 1, width: 0 };
+                let file = match (error.part, found.html) {
+                    (Part::Html, Some((html, _))) => html,
+                    _ => file,
+                };
+                let at = At { file, line: error.line.max(1), column: 1, width: 0 };
                 out.report(Code::BadTemplate, at, error.message).also(name.at, "used here");
                 Own::Broken
             }
@@ -92,6 +94,8 @@ impl<'a> Templates<'a> {
         }
     }
 }
+
+type Compile = fn(&str, &str, Option<&str>) -> Result<Template, TemplateError>;
 
 enum Own {
     Compiled(Template),
