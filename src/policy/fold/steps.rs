@@ -101,8 +101,12 @@ fn unify_letters(path: &[u8]) -> Option<Vec<u8>> {
     if path.is_ascii() {
         return None;
     }
-    let text = shorten(path);
-    let plain = letters::plain_letters(&String::from_utf8_lossy(&text)).into_bytes();
+    let mut plain = Vec::with_capacity(path.len());
+    for chunk in shorten(path).utf8_chunks() {
+        plain.extend_from_slice(letters::plain_letters(chunk.valid()).as_bytes());
+        // Kept: decoding once more may complete it.
+        plain.extend_from_slice(chunk.invalid());
+    }
     (plain != path).then_some(plain)
 }
 
@@ -114,7 +118,7 @@ fn shorten(path: &[u8]) -> Vec<u8> {
     while let Some((&first, after)) = rest.split_first() {
         let (byte, length) = match *rest {
             // A lenient decoder does not look at the top bits of the second byte either.
-            [lead @ (0xc0 | 0xc1), second, ..] => (((lead & 1) << 6) | low(second), 2),
+            [lead @ (0xc0 | 0xc1), second @ ..0xc0, ..] => (((lead & 1) << 6) | low(second), 2),
             [0xe0, second @ (0x80 | 0x81), third, ..] => (((second & 1) << 6) | low(third), 3),
             [0xf0, 0x80, third @ (0x80 | 0x81), fourth, ..] => (((third & 1) << 6) | low(fourth), 4),
             [0xf8, 0x80, 0x80, fourth @ (0x80 | 0x81), fifth, ..] => (((fourth & 1) << 6) | low(fifth), 5),
