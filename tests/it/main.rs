@@ -1,0 +1,10 @@
+//! Tests against real servers and sockets. One binary; a file is a behaviour.
+
+mod support;
+
+mod store_conformance;
+mod store_differential;
+mod store_failures;
+mod store_limits;
+mod store_races;
+mod store_world;
