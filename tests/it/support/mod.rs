@@ -1,0 +1,4 @@
+//! What tests start, and must stop again.
+
+pub mod random;
+pub mod redis;
