@@ -6,6 +6,7 @@
 
 pub mod domain;
 pub mod policy;
+pub mod telemetry;
 pub mod identity;
 pub mod store;
 pub mod delivery;
