@@ -190,7 +190,7 @@ fn obfuscate(path: &str, how: usize, at: usize) -> String {
             .chars()
             .map(|c| if c.is_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() })
             .collect(),
-        7 => format!("{head}\\{}", tail.get(1..).unwrap_or_default()),
+        7 if tail.starts_with('/') => format!("{head}\\{}", tail.get(1..).unwrap_or_default()),
         8 => format!("{path}/"),
         9 => format!("{path}%20"),
         10 if first.is_ascii() => {
