@@ -18,7 +18,7 @@ pub const STEPS: [Step; 12] = [
     drop_broken,
     merge_slashes,
     remove_dots,
-    remove_dots_after_merging,
+    remove_dots_and_empty,
     drop_authority,
 ];
 
@@ -191,12 +191,12 @@ fn trim_dots(segment: &[u8]) -> &[u8] {
 
 /// RFC 3986, section 5.2.4: an empty segment counts as one.
 fn remove_dots(path: &[u8]) -> Option<Vec<u8>> {
-    has_dots(path).then(|| resolve(path.split(|&b| b == b'/')))
+    has_dots(path).then(|| resolve(path, |_| false))
 }
 
-/// The same after doubled slashes were merged.
-fn remove_dots_after_merging(path: &[u8]) -> Option<Vec<u8>> {
-    has_dots(path).then(|| resolve(path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())))
+/// The same, but `..` takes the empty segments before it along with the name before those.
+fn remove_dots_and_empty(path: &[u8]) -> Option<Vec<u8>> {
+    has_dots(path).then(|| resolve(path, <[u8]>::is_empty))
 }
 
 fn has_dots(path: &[u8]) -> bool {
@@ -208,14 +208,12 @@ pub fn is_dots(segment: &[u8]) -> bool {
     matches!(segment, b"." | b"..")
 }
 
-fn resolve<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+fn resolve(path: &[u8], goes_along: fn(&[u8]) -> bool) -> Vec<u8> {
     let mut kept: Vec<&[u8]> = Vec::new();
-    for (place, segment) in segments.enumerate() {
+    for (place, segment) in path.split(|&b| b == b'/').enumerate() {
         match segment {
             b"." => {}
-            b".." => {
-                kept.pop();
-            }
+            b".." => while kept.pop().is_some_and(goes_along) {},
             // What is before the leading slash.
             b"" if place == 0 => {}
             _ => kept.push(segment),
@@ -300,7 +298,7 @@ mod tests {
     fn dots_are_removed_with_and_without_merged_slashes() {
         check(remove_dots, b"/a/./b/../c", Some("/a/c"));
         check(remove_dots, b"/a//../b", Some("/a/b"));
-        check(remove_dots_after_merging, b"/a//../b", Some("/b"));
+        check(remove_dots_and_empty, b"/a//../b", Some("/b"));
         check(remove_dots, b"/../../a/.", Some("/a"));
         check(remove_dots, b"/a/...", None);
     }
