@@ -34,7 +34,9 @@ pub fn outcome(reason: Reason) -> &'static str {
     use Reason as R;
     match reason {
         R::Admitted | R::Issued | R::Verified | R::Told | R::UpstreamRefused | R::Released => "allowed",
-        R::NoReference | R::ReferenceSpent | R::OutboxFull | R::TemplateFailed | R::OutcomeUnknown => "incomplete",
+        R::NoReference | R::ReferenceSpent | R::OutboxFull | R::TemplateFailed | R::OutcomeUnknown => {
+            "incomplete"
+        }
         R::IdentityUnavailable
         | R::StateUnavailable
         | R::Overloaded
@@ -216,7 +218,9 @@ impl Telemetry {
             (_, failure) => {
                 let route = route.map_or(super::http::PASSED, RouteName::as_str);
                 match failure {
-                    None => self.metrics.upstream_duration.with_label_values(&[route]).observe(took.as_secs_f64()),
+                    None => {
+                        self.metrics.upstream_duration.with_label_values(&[route]).observe(took.as_secs_f64())
+                    }
                     Some(reason) => self.metrics.upstream_errors.with_label_values(&[route, reason]).inc(),
                 }
             }
@@ -259,8 +263,12 @@ impl Telemetry {
                 }
                 metrics.verify_failures.with_label_values(&[label, reason.as_str()]).inc();
             }
-            Event::Locked { purpose, .. } => metrics.account_locked.with_label_values(&[purpose.as_str()]).inc(),
-            Event::LimitHit { limit, .. } => metrics.rate_limit_hits.with_label_values(&[limit.as_str()]).inc(),
+            Event::Locked { purpose, .. } => {
+                metrics.account_locked.with_label_values(&[purpose.as_str()]).inc()
+            }
+            Event::LimitHit { limit, .. } => {
+                metrics.rate_limit_hits.with_label_values(&[limit.as_str()]).inc()
+            }
             Event::Delivery { failure: None, after, .. } => {
                 metrics.email_sent.inc();
                 metrics.email_latency.observe(after.as_secs_f64());

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
@@ -22,7 +23,8 @@ const REQUEST_BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Seconds: one round trip to a store.
-const STORE_BUCKETS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
+const STORE_BUCKETS: &[f64] =
+    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 
 /// Seconds: from the request for a code to its acceptance by a relay, or by the person.
 const DELIVERY_BUCKETS: &[f64] =
@@ -118,8 +120,11 @@ impl Metrics {
             "Always 1; the labels tell which version runs.",
             &["version", "commit"],
         )?;
-        info.with_label_values(&[env!("CARGO_PKG_VERSION"), option_env!("OTP_SIDECAR_COMMIT").unwrap_or("unknown")])
-            .set(1);
+        info.with_label_values(&[
+            env!("CARGO_PKG_VERSION"),
+            option_env!("OTP_SIDECAR_COMMIT").unwrap_or("unknown"),
+        ])
+        .set(1);
         let metrics = Self::families(&build)?;
         metrics.prepare_fixed();
         Ok(metrics)
