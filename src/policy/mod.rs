@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod decision;
 pub mod field;
+pub mod fold;
 pub mod network;
 pub mod route;
 pub mod snapshot;
