@@ -149,6 +149,9 @@ impl Upstream {
             };
             let spare = if is_reused && care == Care::Plain { spare_of(&request, &link, now) } else { None };
             match self.send(&mut link, request, upload, now).await {
+                Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return Err(UpstreamError::Switched);
+                }
                 Ok(answer) => return Ok(self.deliver(answer, link, upload)),
                 Err(Failure::Timeout) => return Err(UpstreamError::Timeout(self.settings.answer_timeout)),
                 Err(Failure::Sending(mut failed)) => match (failed.take_message(), spare) {
@@ -251,7 +254,7 @@ impl Upstream {
             return Ok(Response::from_parts(head, Body::tunnel(tunnel)));
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(bad_switch());
+            return Err(UpstreamError::Switched);
         }
         // No switch: an ordinary answer, whose connection is not used again.
         tokio::spawn(async move {
@@ -264,13 +267,6 @@ impl Upstream {
 enum Failure {
     Timeout,
     Sending(Box<TrySendError<Request<Body>>>),
-}
-
-/// A switch to something nobody asked for is no answer to pass on.
-fn bad_switch() -> Response<Body> {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::BAD_GATEWAY;
-    answer
 }
 
 fn agrees(answered: Option<&HeaderValue>, wanted: Option<&HeaderValue>) -> bool {

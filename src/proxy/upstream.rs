@@ -68,6 +68,9 @@ pub enum UpstreamError {
     /// may have acted on it.
     #[error("the connection to the upstream broke: {0}")]
     Unclear(#[source] hyper::Error),
+    /// The upstream switched to a protocol that was not asked for.
+    #[error("the upstream switched protocols without being asked to")]
+    Switched,
     /// The client broke off or stalled while it sent the body. The upstream got a part of it.
     #[error("the request broke off: {0}")]
     Request(#[source] BodyError),

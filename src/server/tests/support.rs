@@ -44,7 +44,9 @@ impl Handler for PassAll {
                 let status = match error {
                     UpstreamError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
                     UpstreamError::Request(_) => StatusCode::REQUEST_TIMEOUT,
-                    UpstreamError::NotSent(_) | UpstreamError::Unclear(_) => StatusCode::BAD_GATEWAY,
+                    UpstreamError::NotSent(_) | UpstreamError::Unclear(_) | UpstreamError::Switched => {
+                        StatusCode::BAD_GATEWAY
+                    }
                 };
                 refused(status, &format!("{error:?}"))
             }
@@ -300,7 +302,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn to(front: &Front) -> Self {
-        Self { stream: TcpStream::connect(front.address).await.unwrap(), wire: Wire::default() }
+        Self::at(front.address).await
+    }
+
+    pub(super) async fn at(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), wire: Wire::default() }
     }
 
     pub(super) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
