@@ -62,7 +62,7 @@ install_python_packages() {
   local list=tests/requirements.txt stamp=$venv/.installed
   is_current "$list" "$stamp" && [ -x "$venv/bin/python" ] && return 0
   say "installing Python packages into $venv"
-  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  [ -x "$venv/bin/python" ] || python3 -m venv --clear "$venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
   mark_current "$list" "$stamp"
 }

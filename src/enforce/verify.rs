@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::guard::{Decided, Judged, unavailable};
-use super::{Enforcer, unreachable_upstream};
+use super::{Enforcer, unanswered};
 use crate::domain::admit::Refusal;
 use crate::domain::lockout::Lock;
 use crate::domain::id::Purpose;
@@ -15,7 +15,8 @@ use crate::domain::verify::{SettleCommand, SettleOutcome, Settlement, VerifyComm
 use crate::policy::facts::Facts;
 use crate::policy::snapshot::VerifyRule;
 use crate::policy::verify::{self, Answer, Hold};
-use crate::proxy::upstream::{Care, UpstreamError};
+use crate::proxy::forward::Care;
+use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::{Challenges, StoreError};
 use crate::telemetry::event::Event;
 
@@ -49,10 +50,12 @@ impl Enforcer {
             Err(error) => {
                 let answer = match error {
                     UpstreamError::NotSent(_) => Answer::NotSent,
-                    UpstreamError::Timeout | UpstreamError::Unclear(_) => Answer::Unclear,
+                    UpstreamError::Timeout(_) | UpstreamError::Unclear(_) | UpstreamError::Request(_) => {
+                        Answer::Unclear
+                    }
                 };
                 self.settle(context, rule, hold, answer).await;
-                Err(unreachable_upstream(&error))
+                Err(unanswered(&error))
             }
         }
     }

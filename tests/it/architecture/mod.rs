@@ -21,7 +21,7 @@ fn a_module_names_only_those_before_it() {
 }
 
 #[test]
-fn files_of_one_module_do_not_name_each_other_in_a_circle() {
+fn files_of_a_pure_module_do_not_name_each_other_in_a_circle() {
     check(rules::cycles);
 }
 
