@@ -18,3 +18,6 @@ mod store_failures;
 mod store_limits;
 mod store_races;
 mod store_world;
+mod funding;
+mod lockout;
+mod settling;
