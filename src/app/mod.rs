@@ -58,7 +58,7 @@ pub struct App {
     admin: Arc<Admin>,
     operator: Arc<Operator>,
     policies: Arc<Policies>,
-    jwks: Arc<JwksRegistry>,
+    jwks: JwksRegistry,
     mail: Option<MailService>,
     outbox: Arc<ProcessOutbox>,
     ledger: Arc<dyn Ledger>,
@@ -76,8 +76,8 @@ impl App {
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let telemetry = Arc::new(Telemetry::new().context("the metrics are inconsistent")?);
 
-        let jwks = Arc::new(JwksRegistry::new());
-        let policies = Policies::load(&config.policies, Arc::clone(&jwks), Arc::clone(&telemetry), Arc::clone(&clock))?;
+        let jwks = JwksRegistry::new();
+        let policies = Policies::load(&config.policies, jwks.clone(), Arc::clone(&telemetry), Arc::clone(&clock))?;
         let handle = policies.handle();
         anyhow::ensure!(
             config.mail.is_some() || !policies.needs_mail(),
@@ -98,9 +98,9 @@ impl App {
             store: Arc::clone(&store) as _,
             outbox: Arc::clone(&outbox) as _,
             upstream: Upstream::new(UpstreamSettings {
-                target: config.upstream.clone(),
                 connect_timeout: config.connect_timeout,
                 answer_timeout: config.upstream_timeout,
+                ..UpstreamSettings::new(config.upstream.clone())
             }),
             keyring,
             entropy,
@@ -162,7 +162,7 @@ impl App {
             let _ended = admin_stops.wait_for(|stop| *stop).await;
         }));
         let watching = tokio::spawn(Arc::clone(&self.policies).watch());
-        let keys = tokio::spawn(Arc::clone(&self.jwks).run());
+        let keys = tokio::spawn(self.jwks.run());
         tokio::spawn(check_store(self.ledger));
         let mail = self.mail.map(MailService::start);
         let mut traffic = self.traffic.start(self.drain)?;

@@ -10,7 +10,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::enforce::Enforcer;
 use crate::proxy::body::Body;
-use crate::server::listener::{self, Handler, ListenerSettings};
+use crate::server::Handler;
+use crate::server::listener::{self, ListenerSettings};
 
 /// The wallet's traffic, not yet running.
 pub struct Traffic {
@@ -34,7 +35,8 @@ impl Traffic {
     /// # Errors
     /// When the address cannot be taken.
     pub fn bind(addr: SocketAddr, enforcer: Enforcer, settings: ListenerSettings) -> std::io::Result<Self> {
-        let listener = listener::bind(addr)?;
+        let listener = TcpListener::bind(addr)?;
+        listener.set_nonblocking(true)?;
         Ok(Self { listener, enforcer, settings })
     }
 
@@ -74,14 +76,14 @@ impl Traffic {
         let handler = Arc::new(Guarded(Arc::clone(&enforcer)));
         let settings = ListenerSettings { drain, ..self.settings };
         let mut until_stop = stops.clone();
-        let cut = listener::run(listener, handler, settings, async move {
+        let drained = listener::run(listener, handler, settings, async move {
             let _ended = until_stop.wait_for(|stop| *stop).await;
         })
         .await;
         let _stopped = stops.wait_for(|stop| *stop).await;
         // Requests whose clients have gone still run to their end.
         let _in_time = tokio::time::timeout(drain, enforcer.drained()).await;
-        cut
+        drained.cut
     }
 }
 

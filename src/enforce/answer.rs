@@ -42,7 +42,7 @@ pub(super) async fn read(response: Response<Body>) -> ReadAnswer {
         },
         // What was read of it is gone, so the client gets an empty answer with the upstream's status
         // rather than half of one that looks whole.
-        Err(CollectError::TooLarge | CollectError::Timeout | CollectError::Broken) => {
+        Err(CollectError::TooLarge(_) | CollectError::Timeout(_) | CollectError::Broken) => {
             ReadAnswer::Unreadable(Response::from_parts(unframed(head), Body::empty()))
         }
     }

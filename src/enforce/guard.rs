@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
 use hyper::body::{Body as _, Incoming};
 
 use super::context::Context;
-use super::{Enforcer, unreachable_upstream};
+use super::{Enforcer, failure, unanswered};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::reason::Reason;
 use crate::identity::jwt::IdentityError;
@@ -71,7 +71,7 @@ impl Enforcer {
     /// refused for it.
     async fn authenticate(&self, context: &Context, headers: &HeaderMap) -> Result<Caller, Denial> {
         let now = self.parts.clock.now();
-        let problem = match context.in_force.authenticator.authenticate_fresh(headers, now).await {
+        let problem = match context.in_force.authenticator.identify(headers, now).await {
             Ok(caller) => {
                 let _first = context.subject.set(caller.subject.clone());
                 return Ok(caller);
@@ -79,7 +79,7 @@ impl Enforcer {
             Err(IdentityError::Unavailable) => return Err(Denial::IdentityUnavailable),
             Err(IdentityError::Unauthorized(problem)) => problem,
         };
-        tracing::debug!(reason = problem, decision_id = %context.request, "token refused");
+        tracing::debug!(reason = problem.as_str(), decision_id = %context.request, "token refused");
         let limits = &context.in_force.snapshot.identity.limits;
         if limits.is_empty() {
             return Err(Denial::Unauthorized);
@@ -120,8 +120,8 @@ impl Enforcer {
     async fn read(&self, body: Incoming) -> Result<Bytes, Denial> {
         let limit = self.parts.max_body;
         collect(body, limit, self.parts.body_timeout).await.map_err(|error| match error {
-            CollectError::TooLarge => Denial::BodyTooLarge(limit),
-            CollectError::Timeout => Denial::InvalidRequest("the body did not arrive in time".to_owned()),
+            CollectError::TooLarge(_) => Denial::BodyTooLarge(limit),
+            CollectError::Timeout(_) => Denial::InvalidRequest("the body did not arrive in time".to_owned()),
             CollectError::Broken => Denial::InvalidRequest("the body broke off".to_owned()),
         })
     }
@@ -138,7 +138,7 @@ impl Enforcer {
         let (admission, _) = crate::policy::issue::admitted(stamped.outcome, stamped.at)?;
         self.decided(context, Reason::Admitted);
         let request = self.prepared(context, Request::from_parts(head, body));
-        self.forward(context, admission, request, Care::Plain).await.map_err(|error| unreachable_upstream(&error))
+        self.forward(context, admission, request, Care::Plain).await.map_err(|error| unanswered(&error))
     }
 
     /// Notes how a request that was let through ended.
@@ -165,7 +165,7 @@ impl Enforcer {
     }
 
     fn prepared<B>(&self, context: &Context, mut request: Request<B>) -> Request<B> {
-        headers::prepare_request(&mut request, &context.in_force.forwarding(context.peer));
+        headers::prepare_request(request.headers_mut(), &context.in_force.forwarding(context.peer));
         for name in &context.in_force.snapshot.identity.strip {
             request.headers_mut().remove(name);
         }
@@ -173,21 +173,17 @@ impl Enforcer {
     }
 
     /// Forwards, and notes how that went.
-    pub(super) async fn forward<B>(
+    pub(super) async fn forward<B: Into<Body>>(
         &self,
         context: &Context,
         admission: Admission,
         request: Request<B>,
         care: Care,
-    ) -> Result<Response<Body>, UpstreamError>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    ) -> Result<Response<Body>, UpstreamError> {
         let begun = std::time::Instant::now();
         let result = self.parts.upstream.forward(admission, request, care).await;
-        let failure = result.as_ref().err().map(UpstreamError::kind);
-        self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), failure);
+        let word = result.as_ref().err().map(failure);
+        self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {
             tracing::warn!(error = %error, decision_id = %context.request, "the upstream did not answer");
         }

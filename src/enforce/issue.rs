@@ -5,7 +5,7 @@ use http::{HeaderMap, header};
 use super::answer::{self, ReadAnswer};
 use super::context::Context;
 use super::guard::{Decided, Judged, unavailable};
-use super::{Enforcer, unreachable_upstream};
+use super::{Enforcer, unanswered};
 use crate::domain::id::Reference;
 use crate::domain::issue::{Expected, IssueOutcome};
 use crate::domain::reason::Reason;
@@ -30,7 +30,7 @@ impl Enforcer {
         let response = self
             .forward(context, admission, request, Care::Once)
             .await
-            .map_err(|error| unreachable_upstream(&error))?;
+            .map_err(|error| unanswered(&error))?;
         if !response.status().is_success() {
             self.decided(context, Reason::UpstreamRefused);
             return Ok(response);

@@ -29,7 +29,7 @@ use crate::domain::time::Clock;
 use crate::policy::decision::{Admission, Denial};
 use crate::policy::find::Found;
 use crate::proxy::body::Body;
-use crate::proxy::headers::{self, Forwarding};
+use crate::proxy::{head, headers};
 use crate::proxy::upstream::{Care, Upstream, UpstreamError};
 use crate::store::contract::{Challenges, Outbox};
 use crate::telemetry::event::{Actor, Event, Telemetry};
@@ -81,8 +81,11 @@ impl Enforcer {
     pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let begun = Instant::now();
         let in_force = self.parts.policy.current();
-        if let Err(problem) = headers::check_head(&request) {
-            return self.refuse_unread(&in_force, &request, Denial::InvalidRequest(problem.to_string()), begun);
+        if let Err(problem) =
+            head::check(request.method(), request.uri(), request.version(), request.headers())
+        {
+            let denial = Denial::InvalidRequest(problem.details().to_owned());
+            return self.refuse_unread(&in_force, &request, denial, begun);
         }
         let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
         match found {
@@ -92,7 +95,8 @@ impl Enforcer {
                 let spelling = spelling.into_owned();
                 self.guard_to_the_end(context, spelling, request, begun).await
             }
-            Found::Refused { route, denial } => {
+            Found::Refused { route: None, denial } => self.refuse_unread(&in_force, &request, denial, begun),
+            Found::Refused { route: Some(route), denial } => {
                 let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
                 let method = request.method().clone();
                 let response = self.deny(&context, &denial);
@@ -119,7 +123,7 @@ impl Enforcer {
         let method = request.method().clone();
         let forwarding = in_force.forwarding(peer);
         let origin = request.headers().get(http::header::ORIGIN).cloned();
-        headers::prepare_request(&mut request, &forwarding);
+        headers::prepare_request(request.headers_mut(), &forwarding);
         let telemetry = &self.parts.telemetry;
         let response = match self.parts.upstream.forward(admission, request, Care::Plain).await {
             Ok(response) => {
@@ -127,10 +131,10 @@ impl Enforcer {
                 response
             }
             Err(error) => {
-                telemetry.upstream(None, begun.elapsed(), Some(error.kind()));
+                telemetry.upstream(None, begun.elapsed(), Some(failure(&error)));
                 let request_id = RequestId::mint(self.parts.entropy.as_ref());
                 tracing::warn!(error = %error, decision_id = %request_id, "the upstream did not answer");
-                let denial = unreachable_upstream(&error);
+                let denial = unanswered(&error);
                 respond::deny(&denial, &in_force.snapshot.cors, origin.as_ref(), &request_id)
             }
         };
@@ -200,17 +204,29 @@ impl Enforcer {
     }
 }
 
-/// What the client is told about an upstream that did not answer.
-fn unreachable_upstream(error: &UpstreamError) -> Denial {
+/// What the client is told when the upstream did not answer.
+fn unanswered(error: &UpstreamError) -> Denial {
     match error {
-        UpstreamError::Timeout => Denial::UpstreamTimeout,
+        UpstreamError::Timeout(_) => Denial::UpstreamTimeout,
         UpstreamError::NotSent(_) | UpstreamError::Unclear(_) => Denial::UpstreamUnavailable,
+        UpstreamError::Request(_) => Denial::InvalidRequest("The request broke off.".to_owned()),
+    }
+}
+
+/// The word for an upstream that did not answer, for metrics.
+fn failure(error: &UpstreamError) -> &'static str {
+    match error {
+        UpstreamError::NotSent(_) => "unavailable",
+        UpstreamError::Timeout(_) => "timeout",
+        UpstreamError::Unclear(_) => "unclear",
+        UpstreamError::Request(_) => "client",
     }
 }
 
 impl InForce {
-    fn forwarding(&self, peer: IpAddr) -> Forwarding<'_> {
-        Forwarding {
+    /// What the upstream is told about where a request came from.
+    fn forwarding(&self, peer: IpAddr) -> headers::Context<'_> {
+        headers::Context {
             peer,
             trusted: self.snapshot.identity.trusted_proxies.iter().any(|network| network.contains(peer)),
             intermediary: &self.snapshot.intermediary_headers,

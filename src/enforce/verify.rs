@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::guard::{Decided, Judged, unavailable};
-use super::{Enforcer, unreachable_upstream};
+use super::{Enforcer, unanswered};
 use crate::domain::admit::Refusal;
 use crate::domain::lockout::Lock;
 use crate::domain::id::Purpose;
@@ -49,10 +49,12 @@ impl Enforcer {
             Err(error) => {
                 let answer = match error {
                     UpstreamError::NotSent(_) => Answer::NotSent,
-                    UpstreamError::Timeout | UpstreamError::Unclear(_) => Answer::Unclear,
+                    UpstreamError::Timeout(_) | UpstreamError::Unclear(_) | UpstreamError::Request(_) => {
+                        Answer::Unclear
+                    }
                 };
                 self.settle(context, rule, hold, answer).await;
-                Err(unreachable_upstream(&error))
+                Err(unanswered(&error))
             }
         }
     }

@@ -271,34 +271,41 @@ impl fmt::Display for Diagnostic {
 
 /// Problems in the order of their places.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    shown: Vec<Diagnostic>,
+    left_out: usize,
+}
+
+/// More problems than this are only counted: nobody reads them, and a hostile file must not make a
+/// report that is far larger than itself.
+const MOST: usize = 100;
 
 impl Diagnostics {
-    /// One after the other.
+    /// One after the other; of very many, the first.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.shown.iter()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.shown.is_empty()
     }
 
-    /// How many there are.
+    /// How many there are, those that are only counted included.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.shown.len() + self.left_out
     }
 
     /// The form for programs: a list.
     pub fn to_json(&self) -> serde_json::Value {
-        self.0.iter().map(Diagnostic::to_json).collect()
+        self.shown.iter().map(Diagnostic::to_json).collect()
     }
 
     /// One line for a log: how many, and the first with its place.
     pub fn summary(&self) -> String {
-        let Some(first) = self.0.first() else { return "no problems".to_owned() };
+        let Some(first) = self.shown.first() else { return "no problems".to_owned() };
         let place = first.at.map(|at| format!(" at {}:{}:{}", first.file, at.line, at.column));
-        let more = match self.0.len() {
+        let more = match self.len() {
             1 => String::new(),
             n => format!(" (and {} more)", n - 1),
         };
@@ -308,11 +315,14 @@ impl Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.0.iter().enumerate() {
+        for (index, diagnostic) in self.shown.iter().enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
             write!(f, "{diagnostic}")?;
+        }
+        if self.left_out > 0 {
+            writeln!(f, "\n… and {} more", self.left_out)?;
         }
         Ok(())
     }
@@ -363,6 +373,8 @@ impl<'a> Collector<'a> {
             (None, Some(_)) => Ordering::Greater,
             (None, None) => Ordering::Equal,
         });
+        let left_out = self.found.len().saturating_sub(MOST);
+        self.found.truncate(MOST);
         let lines: Vec<Vec<&str>> = self.files.iter().map(|file| file.text.lines().collect()).collect();
         for diagnostic in &mut self.found {
             if let Some(at) = diagnostic.at {
@@ -376,7 +388,7 @@ impl<'a> Collector<'a> {
                 diagnostic.related = Some(format!("{path}:{}:{} ({why})", at.line, at.column));
             }
         }
-        Diagnostics(self.found)
+        Diagnostics { shown: self.found, left_out }
     }
 }
 

@@ -23,8 +23,8 @@ pub enum Found<'a> {
     },
     /// The path is a route's, and the request is refused for its head alone.
     Refused {
-        /// The route whose path it is.
-        route: &'a Arc<Route>,
+        /// The route whose path it is, if that can be told.
+        route: Option<&'a Arc<Route>>,
         /// Why.
         denial: Denial,
     },
@@ -33,7 +33,7 @@ pub enum Found<'a> {
 impl PolicySnapshot {
     /// Finds the route. A path that only might be a protected one is refused, whatever the method;
     /// a CORS preflight on a properly spelled path passes, because the backend answers those.
-    pub fn find<'a>(&'a self, method: &Method, path: &'a str, headers: &HeaderMap) -> Found<'a> {
+    pub fn find<'a>(&'a self, method: &Method, path: &str, headers: &HeaderMap) -> Found<'a> {
         let (routes, spelling) = match self.index.find(path) {
             PathMatch::Unguarded => return Found::Unguarded(Admission::grant()),
             PathMatch::Improper { routes } => return self.refuse(routes, Denial::AmbiguousPath),
@@ -56,15 +56,8 @@ impl PolicySnapshot {
         self.refuse(routes, Denial::MethodNotAllowed(allowed))
     }
 
-    fn refuse<'a>(&'a self, routes: &[usize], denial: Denial) -> Found<'a> {
-        match routes.first().and_then(|index| self.routes.get(*index)) {
-            Some(route) => Found::Refused { route, denial },
-            // An index never names a route that is not there; if it did, nothing would be let through.
-            None => match self.routes.first() {
-                Some(route) => Found::Refused { route, denial },
-                None => Found::Unguarded(Admission::grant()),
-            },
-        }
+    fn refuse(&self, routes: &[usize], denial: Denial) -> Found<'_> {
+        Found::Refused { route: routes.first().and_then(|index| self.routes.get(*index)), denial }
     }
 }
 

@@ -217,7 +217,7 @@ impl Metrics {
 
     fn prepare_route(&self, route: &str) {
         self.upstream_duration.with_label_values(&[route]);
-        for reason in ["unavailable", "timeout", "unclear"] {
+        for reason in ["unavailable", "timeout", "unclear", "client"] {
             self.upstream_errors.with_label_values(&[route, reason]);
         }
         for method in ["GET", "POST"] {

@@ -233,7 +233,9 @@ impl Builder<'_, '_> {
             Kind::Scalar(text) => Key::Text(Text { text, at: node.at }),
             Kind::Refused => Key::Refused,
             other => {
-                self.out.report(Code::WrongShape, node.at, format!("{} cannot be a key", other.name()));
+                self.out
+                    .report(Code::WrongShape, node.at, format!("{} cannot be a key", other.name()))
+                    .advise("write a field or a name before the colon");
                 Key::Refused
             }
         }

@@ -7,15 +7,18 @@ use super::letters;
 pub type Step = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// All of them but decoding, which has a depth.
-pub const STEPS: [Step; 9] = [
+pub const STEPS: [Step; 12] = [
     cut_parameters,
     cut_at_semicolon,
     cut_tail,
     turn_backslashes,
     unify_letters,
+    unify_letters_loosely,
     strip_white,
+    drop_broken,
+    merge_slashes,
     remove_dots,
-    remove_dots_after_merging,
+    remove_dots_and_empty,
     drop_authority,
 ];
 
@@ -96,13 +99,22 @@ fn turn_backslashes(path: &[u8]) -> Option<Vec<u8>> {
     path.contains(&b'\\').then(|| path.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect())
 }
 
-/// Replaces look-alikes and characters in overlong or broken UTF-8 by what a lenient reader sees.
+/// Replaces look-alikes and characters in overlong UTF-8 by what a lenient reader sees.
 fn unify_letters(path: &[u8]) -> Option<Vec<u8>> {
+    unify(path, |second| (0x80..0xc0).contains(&second))
+}
+
+/// The same for a decoder that looks only at the low bits of a second byte.
+fn unify_letters_loosely(path: &[u8]) -> Option<Vec<u8>> {
+    unify(path, |_| true)
+}
+
+fn unify(path: &[u8], continues: fn(u8) -> bool) -> Option<Vec<u8>> {
     if path.is_ascii() {
         return None;
     }
     let mut plain = Vec::with_capacity(path.len());
-    for chunk in shorten(path).utf8_chunks() {
+    for chunk in shorten(path, continues).utf8_chunks() {
         plain.extend_from_slice(letters::plain_letters(chunk.valid()).as_bytes());
         // Kept: decoding once more may complete it.
         plain.extend_from_slice(chunk.invalid());
@@ -111,14 +123,13 @@ fn unify_letters(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Rewrites ASCII characters that are spelt in more bytes than they need (RFC 3629, section 10).
-fn shorten(path: &[u8]) -> Vec<u8> {
+fn shorten(path: &[u8], continues: fn(u8) -> bool) -> Vec<u8> {
     let low = |byte: u8| byte & 0x3f;
     let mut short = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&first, after)) = rest.split_first() {
         let (byte, length) = match *rest {
-            // A lenient decoder does not look at the top bits of the second byte either.
-            [lead @ (0xc0 | 0xc1), second @ ..0xc0, ..] => (((lead & 1) << 6) | low(second), 2),
+            [lead @ (0xc0 | 0xc1), second, ..] if continues(second) => (((lead & 1) << 6) | low(second), 2),
             [0xe0, second @ (0x80 | 0x81), third, ..] => (((second & 1) << 6) | low(third), 3),
             [0xf0, 0x80, third @ (0x80 | 0x81), fourth, ..] => (((third & 1) << 6) | low(fourth), 4),
             [0xf8, 0x80, 0x80, fourth @ (0x80 | 0x81), fifth, ..] => (((fourth & 1) << 6) | low(fifth), 5),
@@ -137,8 +148,8 @@ fn shorten(path: &[u8]) -> Vec<u8> {
     short
 }
 
-/// Removes white space, control and invisible characters, bytes that are no UTF-8, a `+` (a space to
-/// some), and dots at the end of a name.
+/// Removes white space, control and invisible characters, a `+` (a space to some), and dots at the end of
+/// a name.
 fn strip_white(path: &[u8]) -> Option<Vec<u8>> {
     let mut stripped = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
@@ -147,10 +158,28 @@ fn strip_white(path: &[u8]) -> Option<Vec<u8>> {
                 stripped.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
+        stripped.extend_from_slice(chunk.invalid());
     }
     let trimmed: Vec<&[u8]> = stripped.split(|&b| b == b'/').map(trim_dots).collect();
     let trimmed = trimmed.join(&b'/');
     (trimmed != path).then_some(trimmed)
+}
+
+/// Removes bytes that are no UTF-8, as decoders that ignore errors do.
+fn drop_broken(path: &[u8]) -> Option<Vec<u8>> {
+    let kept: Vec<&[u8]> = path.utf8_chunks().map(|chunk| chunk.valid().as_bytes()).collect();
+    let kept = kept.concat();
+    (kept != path).then_some(kept)
+}
+
+/// Makes doubled slashes one and removes the last.
+fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
+    let mut merged = Vec::with_capacity(path.len() + 1);
+    for segment in path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()) {
+        merged.push(b'/');
+        merged.extend_from_slice(segment);
+    }
+    (merged != path).then_some(merged)
 }
 
 fn trim_dots(segment: &[u8]) -> &[u8] {
@@ -162,12 +191,12 @@ fn trim_dots(segment: &[u8]) -> &[u8] {
 
 /// RFC 3986, section 5.2.4: an empty segment counts as one.
 fn remove_dots(path: &[u8]) -> Option<Vec<u8>> {
-    has_dots(path).then(|| resolve(path.split(|&b| b == b'/')))
+    has_dots(path).then(|| resolve(path, |_| false))
 }
 
-/// The same after doubled slashes were merged.
-fn remove_dots_after_merging(path: &[u8]) -> Option<Vec<u8>> {
-    has_dots(path).then(|| resolve(path.split(|&b| b == b'/').filter(|segment| !segment.is_empty())))
+/// The same, but `..` takes the empty segments before it along with the name before those.
+fn remove_dots_and_empty(path: &[u8]) -> Option<Vec<u8>> {
+    has_dots(path).then(|| resolve(path, <[u8]>::is_empty))
 }
 
 fn has_dots(path: &[u8]) -> bool {
@@ -179,14 +208,12 @@ pub fn is_dots(segment: &[u8]) -> bool {
     matches!(segment, b"." | b"..")
 }
 
-fn resolve<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+fn resolve(path: &[u8], goes_along: fn(&[u8]) -> bool) -> Vec<u8> {
     let mut kept: Vec<&[u8]> = Vec::new();
-    for (place, segment) in segments.enumerate() {
+    for (place, segment) in path.split(|&b| b == b'/').enumerate() {
         match segment {
             b"." => {}
-            b".." => {
-                kept.pop();
-            }
+            b".." => while kept.pop().is_some_and(goes_along) {},
             // What is before the leading slash.
             b"" if place == 0 => {}
             _ => kept.push(segment),
@@ -248,7 +275,6 @@ mod tests {
     fn overlong_and_broken_utf8_is_read_leniently() {
         for spelt in [
             &b"\xc0\xaf"[..],
-            b"\xc0\x2f",
             b"\xe0\x80\xaf",
             b"\xf0\x80\x80\xaf",
             b"\xf8\x80\x80\x80\xaf",
@@ -257,7 +283,8 @@ mod tests {
             check(unify_letters, spelt, Some("/"));
         }
         check(unify_letters, b"\xc1\xa6und", Some("fund"));
-        check(strip_white, b"/f\xffund", Some("/fund"));
+        check(unify_letters_loosely, b"\xc0\x2f", Some("/"));
+        check(drop_broken, b"/f\xffund", Some("/fund"));
     }
 
     #[test]
@@ -271,7 +298,7 @@ mod tests {
     fn dots_are_removed_with_and_without_merged_slashes() {
         check(remove_dots, b"/a/./b/../c", Some("/a/c"));
         check(remove_dots, b"/a//../b", Some("/a/b"));
-        check(remove_dots_after_merging, b"/a//../b", Some("/b"));
+        check(remove_dots_and_empty, b"/a//../b", Some("/b"));
         check(remove_dots, b"/../../a/.", Some("/a"));
         check(remove_dots, b"/a/...", None);
     }

@@ -190,7 +190,7 @@ fn obfuscate(path: &str, how: usize, at: usize) -> String {
             .chars()
             .map(|c| if c.is_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() })
             .collect(),
-        7 => format!("{head}\\{}", tail.get(1..).unwrap_or_default()),
+        7 if tail.starts_with('/') => format!("{head}\\{}", tail.get(1..).unwrap_or_default()),
         8 => format!("{path}/"),
         9 => format!("{path}%20"),
         10 if first.is_ascii() => {
@@ -205,8 +205,8 @@ fn obfuscate(path: &str, how: usize, at: usize) -> String {
         15 => format!("{path}%3fx=1"),
         16 => format!("/x/..;{path}"),
         17 => format!("//host{path}"),
-        // After a dot segment it would be a name of its own.
-        18 if !path.ends_with("2e") => format!("{path}.json"),
+        // Once only, and after a dot segment it would be a name of its own.
+        18 if !path.ends_with("2e") && !path.contains(".json") => format!("{path}.json"),
         19 if first.is_ascii() => format!("{before}%u{:04x}{rest}", first as u32),
         _ => format!("{before}%09{after}"),
     }

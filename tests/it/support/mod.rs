@@ -1,0 +1,7 @@
+//! What tests start, and must stop again.
+
+pub mod backend;
+pub mod client;
+pub mod random;
+pub mod redis;
+pub mod sidecar;
