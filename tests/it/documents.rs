@@ -40,6 +40,30 @@ fn the_page_of_metrics_has_every_family_and_no_other() {
     assert_eq!(first_column(&read("docs/metrics.md")), families);
 }
 
+/// The field names that a part of the policy reader lists, in brackets after `&[`.
+fn fields_in(source: &str) -> BTreeSet<String> {
+    let lists = source.split("&[\"").skip(1).filter_map(|rest| rest.split_once(']')).map(|(list, _)| list);
+    let names = lists.flat_map(|list| list.split(',').map(|name| name.trim().trim_matches('"').to_owned()));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn the_policy_reference_has_every_field() {
+    let page = read("docs/policy.md");
+    let explained: BTreeSet<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|line| line.split(" | ").next())
+        .flat_map(|cell| cell.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .collect();
+    for part in ["mod", "identity", "limits", "purposes", "routes"] {
+        let fields = fields_in(&read(&format!("src/policy/document/{part}.rs")));
+        assert!(!fields.is_empty(), "no fields were found in {part}.rs");
+        let missing: Vec<&String> = fields.iter().filter(|name| !explained.contains(name.as_str())).collect();
+        assert!(missing.is_empty(), "{part}.rs: {missing:?}");
+    }
+}
+
 /// Status and word of every refusal, as the code writes them.
 fn refusals_in_code() -> BTreeSet<(u16, String)> {
     let source = read("src/enforce/respond.rs");
@@ -106,6 +130,7 @@ fn links_between_pages_lead_somewhere() {
         "CHANGELOG.md",
         "docs/errors.md",
         "docs/metrics.md",
+        "docs/policy.md",
         "docs/threat-model.md",
     ];
     let mut dead = Vec::new();
