@@ -27,7 +27,7 @@ use crate::enforce::{Enforcer, Parts};
 use crate::identity::jwks::JwksRegistry;
 use crate::proxy::upstream::{Upstream, UpstreamSettings};
 use crate::server::admin;
-use crate::server::admin::routes::{Admin, Operated as _};
+use crate::server::admin::routes::Admin;
 use crate::server::listener::ListenerSettings;
 use crate::store::contract::{Ledger, Outbox, Store};
 use crate::store::memory::MemoryStore;

@@ -19,7 +19,8 @@ use crate::policy::limit;
 use crate::policy::snapshot::Action;
 use crate::proxy::body::{Body, CollectError, collect};
 use crate::proxy::headers;
-use crate::proxy::upstream::{Care, UpstreamError};
+use crate::proxy::forward::Care;
+use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
 

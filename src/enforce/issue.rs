@@ -12,7 +12,7 @@ use crate::domain::reason::Reason;
 use crate::domain::time::Timestamp;
 use crate::policy::issue::{self, Order};
 use crate::policy::snapshot::IssueRule;
-use crate::proxy::upstream::Care;
+use crate::proxy::forward::Care;
 use crate::telemetry::event::Event;
 
 impl Enforcer {
@@ -58,7 +58,8 @@ impl Enforcer {
                     }
                 };
                 let fields = match made {
-                    Ok(_) => answer::sent(rule.purpose.ttl),
+                    Ok(Made::Issued { .. }) => answer::sent(rule.purpose.ttl),
+                    Ok(Made::TooSoon { .. } | Made::Stale) => answer::not_sent(),
                     Err(reason) => {
                         self.not_issued(context, rule, reason);
                         answer::not_sent()
@@ -84,7 +85,7 @@ impl Enforcer {
         message.worthless_at = message.queued_at.plus(purpose.ttl);
         let stamped = self.parts.store.issue(&command).await.map_err(|_| Reason::StateUnavailable)?;
         match stamped.outcome {
-            IssueOutcome::Issued { expires_at } => {
+            IssueOutcome::Issued { .. } => {
                 slot.put(message);
                 let actor = context.actor();
                 self.parts.telemetry.emit(&Event::CodeIssued {
@@ -95,7 +96,7 @@ impl Enforcer {
                     expires_in: purpose.ttl,
                 });
                 self.decided(context, Reason::Issued);
-                Ok(Made::Issued { reference, expires_at })
+                Ok(Made::Issued { reference })
             }
             IssueOutcome::TooSoon { retry_at } => Ok(Made::TooSoon { retry_at, at: stamped.at }),
             IssueOutcome::Stale => Ok(Made::Stale),
@@ -116,8 +117,6 @@ pub(super) enum Made {
     Issued {
         /// The challenge it belongs to.
         reference: Reference,
-        /// When it expires.
-        expires_at: Timestamp,
     },
     /// The one before it is too young.
     TooSoon {

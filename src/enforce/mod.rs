@@ -29,8 +29,9 @@ use crate::domain::time::Clock;
 use crate::policy::decision::{Admission, Denial};
 use crate::policy::find::Found;
 use crate::proxy::body::Body;
+use crate::proxy::forward::Care;
 use crate::proxy::{head, headers};
-use crate::proxy::upstream::{Care, Upstream, UpstreamError};
+use crate::proxy::upstream::{Upstream, UpstreamError};
 use crate::store::contract::{Challenges, Outbox};
 use crate::telemetry::event::{Actor, Event, Telemetry};
 

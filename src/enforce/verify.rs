@@ -15,7 +15,8 @@ use crate::domain::verify::{SettleCommand, SettleOutcome, Settlement, VerifyComm
 use crate::policy::facts::Facts;
 use crate::policy::snapshot::VerifyRule;
 use crate::policy::verify::{self, Answer, Hold};
-use crate::proxy::upstream::{Care, UpstreamError};
+use crate::proxy::forward::Care;
+use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::{Challenges, StoreError};
 use crate::telemetry::event::Event;
 

@@ -237,7 +237,7 @@ impl Diagnostic {
             return Ok(());
         }
         let column = (at.column as usize).saturating_sub(1);
-        let skipped = if column < WIDEST / 2 { 0 } else { column - WIDEST / 2 };
+        let skipped = column.saturating_sub(WIDEST / 2);
         let shown: String = self.line.chars().skip(skipped).take(WIDEST).map(printable).collect();
         let carets =
             (at.width.max(1) as usize).min(shown.chars().count().saturating_sub(column - skipped).max(1));

@@ -1,17 +1,24 @@
 //! YAML in, decisions out. Pure: no I/O, no clock, no randomness but what is passed in, no metrics.
 
+pub mod body;
 pub mod caller;
-pub mod decision;
-pub mod field;
-pub mod fold;
-pub mod network;
-pub mod route;
-pub mod snapshot;
-pub mod template;
-pub mod diagnostic;
-pub mod nearest;
-pub mod document;
-pub mod scalar;
 pub mod compile;
 pub mod coverage;
+pub mod decision;
+pub mod diagnostic;
+pub mod document;
+pub mod facts;
+pub mod field;
+pub mod find;
+pub mod fold;
+pub mod issue;
+pub mod limit;
 pub mod lint;
+pub mod nearest;
+pub mod network;
+pub mod route;
+pub mod scalar;
+pub mod snapshot;
+pub mod status;
+pub mod template;
+pub mod verify;

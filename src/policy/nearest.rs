@@ -5,7 +5,8 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     if written.len() > 64 {
         return None;
     }
-    let allowed = written.chars().count().div_ceil(3).clamp(1, 4);
+    let length = written.chars().count();
+    let allowed = length.div_ceil(3).min(4).min(length.saturating_sub(1));
     known
         .into_iter()
         .filter(|name| name.len() <= 64)
@@ -60,7 +61,8 @@ mod tests {
         assert_eq!(nearest("lmiits", known), Some("limits"));
         assert_eq!(nearest("Routes", known), Some("routes"));
         assert_eq!(nearest("cors", known), None);
-        assert_eq!(nearest("", ["a"]), Some("a"));
+        assert_eq!(nearest("", ["a"]), None);
+        assert_eq!(nearest("k", ["l"]), None);
     }
 
     #[test]

@@ -108,6 +108,9 @@ impl Scope<'_> {
                 .advise("keep one of `issue`, `verify`, `send` and `status`");
         }
         let Some((_, action)) = route.actions.first() else {
+            if route.limits.is_empty() && route.limited {
+                return None;
+            }
             if route.limits.is_empty() {
                 out.report(Code::Action, route.at, "the route does nothing")
                     .advise("add `issue`, `verify`, `send` or `status`, or `limits: […]` to only limit it");

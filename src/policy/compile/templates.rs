@@ -78,9 +78,12 @@ impl<'a> Templates<'a> {
     fn unknown(&self, name: &Text, built_in: &[&'static str], out: &mut Collector<'_>) -> Option<Template> {
         let own = self.found.iter().filter(|(_, found)| found.text.is_some()).map(|(name, _)| *name);
         let known: Vec<&str> = built_in.iter().copied().chain(own).collect();
-        let advice = suggestion(&name.text, known.iter().copied());
+        let mut advice = format!("add `templates/{}.txt`", name.text);
+        if !known.is_empty() {
+            advice = format!("{}, or {advice}", suggestion(&name.text, known.iter().copied()));
+        }
         out.report(Code::UnknownTemplate, name.at, format!("there is no template `{}`", name.text))
-            .advise(format!("{advice}, or add `templates/{}.txt`", name.text));
+            .advise(advice);
         None
     }
 

@@ -50,6 +50,16 @@ impl Fields {
         self.fields.remove(name).filter(|node| !matches!(node.kind, Kind::Null))
     }
 
+    /// Whether a field is there and has something in it.
+    pub fn has(&self, name: &str) -> bool {
+        let is_something = |node: &Node| match &node.kind {
+            Kind::Null => false,
+            Kind::List(items) => !items.is_empty(),
+            _ => true,
+        };
+        self.fields.get(name).is_some_and(is_something)
+    }
+
     /// Takes a field that must be there.
     pub fn need(&mut self, name: &'static str, example: &str, out: &mut Collector<'_>) -> Option<Node> {
         let found = self.take(name);

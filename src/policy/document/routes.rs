@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, named, text, texts};
 use super::tree::{Kind, Node, Text};
-use crate::policy::diagnostic::{At, Collector};
+use crate::policy::diagnostic::{At, Code, Collector};
 
 /// One route.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Route {
     pub router: Option<Text>,
     /// Names of limits.
     pub limits: Vec<Text>,
+    /// Whether `limits` is written at all, readable or not.
+    pub limited: bool,
     /// What it does: with the place of the key. Several are an error that `compile` reports.
     pub actions: Vec<(At, Action)>,
 }
@@ -95,6 +97,7 @@ impl Route {
             paths: Vec::new(),
             other_methods: None,
             router: None,
+            limited: fields.has("limits"),
             limits: fields.texts("limits", out),
             actions: Vec::new(),
         };
@@ -116,6 +119,10 @@ impl Route {
         self.other_methods = fields.text("other_methods", out);
         self.router = fields.text("router", out);
         self.paths = match fields.need("path", "/api/wallet/fund", out) {
+            Some(Node { at, kind: Kind::List(list) }) if list.is_empty() => {
+                out.report(Code::Empty, at, "`path` is empty").advise("write `path: /api/wallet/fund`");
+                Vec::new()
+            }
             Some(node) if matches!(node.kind, Kind::List(_)) => texts(node, "path", out),
             Some(node) => text(node, "`path`", out).into_iter().collect(),
             None => Vec::new(),

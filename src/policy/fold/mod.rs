@@ -7,6 +7,8 @@
 pub mod letters;
 mod steps;
 
+pub use steps::decode;
+
 use std::collections::HashSet;
 
 /// How often a path is decoded. No server decodes as often; what still has escapes then is refused.

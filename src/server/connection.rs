@@ -1,0 +1,327 @@
+//! One client's connection, from its first byte to its end.
+//!
+//! A connection is *parked* while nothing happens on it: only the socket and a timer are kept, and HTTP
+//! with its buffers is set up anew when the next byte arrives. A sidecar behind an ingress holds
+//! thousands of idle connections; hyper alone would keep 8 KiB and more for each.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http1::{Builder, Connection};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+use super::Handler;
+use super::io::{Activity, ClientIo};
+use super::listener::{ListenerSettings, Phase, PhaseCell};
+use crate::proxy::body::{Body, BodyError};
+use crate::proxy::upgrade::Tunnel;
+
+/// How long a closed connection is read on, so that the client gets to see the last answer: closing
+/// with unread bytes would reset the connection, and a reset discards what the client has not read.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What the connections of a listener share.
+#[derive(Debug)]
+pub(super) struct Shared<H> {
+    pub(super) handler: Arc<H>,
+    pub(super) settings: ListenerSettings,
+    pub(super) http: Builder,
+    pub(super) phase: PhaseCell,
+}
+
+/// How HTTP ended on a connection.
+enum Outcome {
+    /// It is idle.
+    Idle(TcpStream, Bytes),
+    /// It became a tunnel.
+    Tunnel(TcpStream, Bytes, Tunnel),
+    /// It is over; the client may still have something to read.
+    Over(Option<TcpStream>),
+}
+
+/// Serves a client until it leaves, breaks a rule or the listener is cut.
+pub(super) async fn serve<H: Handler>(
+    shared: Arc<Shared<H>>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let mut early = Bytes::new();
+    loop {
+        if early.is_empty() && !parked(&stream, shared.settings.idle_timeout, &mut phase).await {
+            return;
+        }
+        // Boxed, so that a parked connection does not hold the room.
+        match Box::pin(active(&shared, stream, early, peer, &mut phase)).await {
+            Outcome::Idle(idle, leftover) => (stream, early) = (idle, leftover),
+            Outcome::Tunnel(client, leftover, tunnel) => {
+                return Box::pin(tunnelled(client, leftover, tunnel, &mut phase)).await;
+            }
+            Outcome::Over(Some(stream)) => return Box::pin(linger(stream)).await,
+            Outcome::Over(None) => return,
+        }
+    }
+}
+
+/// Waits for the next byte. False when none is worth waiting for.
+async fn parked(stream: &TcpStream, limit: Duration, phase: &mut watch::Receiver<Phase>) -> bool {
+    let mut byte = [0_u8; 1];
+    tokio::select! {
+        biased;
+        peeked = stream.peek(&mut byte) => matches!(peeked, Ok(1..)),
+        _ = phase.wait_for(|phase| *phase != Phase::Open) => false,
+        () = tokio::time::sleep(limit) => false,
+    }
+}
+
+/// Speaks HTTP until the connection ends or has been idle for a while.
+async fn active<H: Handler>(
+    shared: &Shared<H>,
+    stream: TcpStream,
+    early: Bytes,
+    peer: SocketAddr,
+    phase: &mut watch::Receiver<Phase>,
+) -> Outcome {
+    let activity = Arc::new(Activity::default());
+    let service = service_fn(|request: Request<Incoming>| {
+        let (handler, activity) = (Arc::clone(&shared.handler), Arc::clone(&activity));
+        activity.begin();
+        async move {
+            let mut answer = handler.handle(request, peer).await;
+            if let Some(tunnel) = answer.body_mut().take_tunnel() {
+                activity.switch_to(tunnel);
+            }
+            Ok::<_, Infallible>(answer.map(|body| Watched { body, activity }))
+        }
+    });
+    let io = TokioIo::new(ClientIo::new(stream, early, Arc::clone(&activity)));
+    let mut driver = Driver {
+        connection: shared.http.serve_connection(io, service),
+        patience: Patience::new(&shared.settings),
+        activity: &activity,
+    };
+    let tick = shared.settings.tick();
+    let mut timer = std::pin::pin!(tokio::time::sleep(tick));
+    let mut later = phase.clone();
+    let mut draining = std::pin::pin!(phase.wait_for(|phase| *phase != Phase::Open));
+    let mut cutting = std::pin::pin!(later.wait_for(|phase| *phase == Phase::Cut));
+    let (mut is_watching, mut is_draining) = (false, false);
+    let end = std::future::poll_fn(|cx| {
+        // Asked once, which is enough to be woken; after that a plain load tells.
+        if !is_watching {
+            is_watching = true;
+            let _ = draining.as_mut().poll(cx);
+        }
+        if !is_draining && shared.phase.get() != Phase::Open {
+            is_draining = true;
+            driver.drain();
+            let _ = cutting.as_mut().poll(cx);
+        }
+        if is_draining && shared.phase.get() == Phase::Cut {
+            return Poll::Ready(End::Dropped);
+        }
+        driver.poll(cx, timer.as_mut(), tick)
+    })
+    .await;
+    driver.conclude(&end)
+}
+
+/// Why HTTP stopped.
+enum End {
+    /// It is done, with or without an error.
+    Done,
+    /// The connection is idle and was taken back from HTTP.
+    Parked,
+    /// The client was too slow, or the time to drain is over.
+    Dropped,
+}
+
+struct Driver<'a, S: HttpService<Incoming>> {
+    connection: Connection<TokioIo<ClientIo>, S>,
+    patience: Patience,
+    activity: &'a Activity,
+}
+
+impl<S> Driver<'_, S>
+where
+    S: HttpService<Incoming, ResBody = Watched>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>, tick: Duration) -> Poll<End> {
+        loop {
+            // An error here is the client's doing; it has had its answer if there was one to give.
+            if Pin::new(&mut self.connection).poll(cx).is_ready() {
+                return Poll::Ready(End::Done);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            timer.as_mut().reset(now + tick);
+            match self.patience.judge(self.activity, now) {
+                Verdict::Fine => {}
+                Verdict::Idle if self.park(cx) => return Poll::Ready(End::Parked),
+                Verdict::Idle => self.patience.expect_head(),
+                Verdict::TooSlow => return Poll::Ready(End::Dropped),
+            }
+        }
+    }
+
+    /// Takes the socket back from HTTP, unless a part of a next request has been read. What arrives
+    /// from now on stays in the socket.
+    fn park(&mut self, cx: &mut Context<'_>) -> bool {
+        self.activity.keep_open(true);
+        self.drain();
+        let is_parked = Pin::new(&mut self.connection).poll(cx).is_ready();
+        self.activity.keep_open(is_parked);
+        is_parked
+    }
+
+    /// Ends HTTP after the request under way, at once when there is none.
+    fn drain(&mut self) {
+        Pin::new(&mut self.connection).graceful_shutdown();
+    }
+
+    fn conclude(self, end: &End) -> Outcome {
+        if matches!(end, End::Dropped) {
+            return Outcome::Over(None);
+        }
+        let parts = self.connection.into_parts();
+        let stream = parts.io.into_inner().into_stream();
+        if let Some(tunnel) = self.activity.take_tunnel() {
+            return Outcome::Tunnel(stream, parts.read_buf, tunnel);
+        }
+        match end {
+            End::Parked => Outcome::Idle(stream, parts.read_buf),
+            End::Done | End::Dropped => Outcome::Over((!self.activity.has_ended()).then_some(stream)),
+        }
+    }
+}
+
+/// What the timer found.
+enum Verdict {
+    Fine,
+    Idle,
+    TooSlow,
+}
+
+/// How long a client may take, judged once a tick. What it may take its time for: to ask for something,
+/// and to wait for an answer. What it may not: to send a head by drops, and to leave an answer unread.
+#[derive(Debug)]
+struct Patience {
+    header_timeout: Duration,
+    write_timeout: Duration,
+    moves: u32,
+    requests: u32,
+    expects_head: bool,
+    head_since: Option<Instant>,
+    unread_since: Option<Instant>,
+}
+
+impl Patience {
+    fn new(settings: &ListenerSettings) -> Self {
+        Self {
+            header_timeout: settings.header_timeout,
+            write_timeout: settings.write_timeout,
+            moves: 0,
+            requests: 0,
+            expects_head: false,
+            head_since: None,
+            unread_since: None,
+        }
+    }
+
+    /// A part of a head has been read, whatever the socket says.
+    fn expect_head(&mut self) {
+        self.expects_head = true;
+    }
+
+    fn judge(&mut self, activity: &Activity, now: Instant) -> Verdict {
+        let has_moved = std::mem::replace(&mut self.moves, activity.moves()) != activity.moves();
+        if std::mem::replace(&mut self.requests, activity.requests()) != activity.requests() {
+            self.head_since = None;
+        }
+        if activity.is_write_blocked() {
+            if has_moved {
+                self.unread_since = None;
+            }
+            let since = *self.unread_since.get_or_insert(now);
+            return if now - since >= self.write_timeout { Verdict::TooSlow } else { Verdict::Fine };
+        }
+        self.unread_since = None;
+        if activity.is_answering() {
+            return Verdict::Fine;
+        }
+        if activity.has_partial_head() || self.expects_head {
+            let since = *self.head_since.get_or_insert(now);
+            return if now - since >= self.header_timeout { Verdict::TooSlow } else { Verdict::Fine };
+        }
+        if has_moved { Verdict::Fine } else { Verdict::Idle }
+    }
+}
+
+/// Carries bytes both ways until both sides are done or the listener is cut.
+async fn tunnelled(client: TcpStream, early: Bytes, tunnel: Tunnel, phase: &mut watch::Receiver<Phase>) {
+    tokio::select! {
+        // How a tunnel ends is for its protocol.
+        _ = tunnel.join(client, &early) => {}
+        _ = phase.wait_for(|phase| *phase == Phase::Cut) => {}
+    }
+}
+
+/// Says that nothing follows, and reads on for a moment.
+async fn linger(mut stream: TcpStream) {
+    let drained = async {
+        stream.shutdown().await?;
+        let mut sink = [0_u8; 4096];
+        while stream.read(&mut sink).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    let _ = tokio::time::timeout(LINGER, drained).await;
+}
+
+/// The body of an answer, and the mark that it is through.
+struct Watched {
+    body: Body,
+    activity: Arc<Activity>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.activity.end();
+    }
+}

@@ -1,0 +1,216 @@
+//! Accepts clients up to a limit, and stops without cutting anyone off who is being served.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
+
+use super::Handler;
+use super::connection::{Shared, serve};
+
+/// How large the head of a request may be.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// How much of a body is read or held at a time.
+const BUFFER_LIMIT: usize = 128 * 1024;
+/// How long accepting rests when the process is out of files or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What clients may do.
+#[derive(Debug, Clone)]
+pub struct ListenerSettings {
+    /// How many connections are open at a time. Further ones wait in the kernel's queue: refusing them
+    /// would cost a socket and an answer each, just when there is least to spare.
+    pub max_connections: usize,
+    /// How long the head of a request may take from its first byte on.
+    pub header_timeout: Duration,
+    /// How long a connection may stay open without a request. Longer than ingresses keep theirs, so
+    /// that it is them who close and no request crosses a close.
+    pub idle_timeout: Duration,
+    /// How long a client may leave an answer unread that is ready for it.
+    pub write_timeout: Duration,
+    /// After how much silence a connection gives its buffers back.
+    pub park_after: Duration,
+    /// How long requests under way may take once the listener stops.
+    pub drain: Duration,
+}
+
+impl Default for ListenerSettings {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(120),
+            write_timeout: Duration::from_secs(60),
+            park_after: Duration::from_secs(1),
+            drain: Duration::from_secs(25),
+        }
+    }
+}
+
+impl ListenerSettings {
+    /// How often a connection that is not parked is looked at.
+    pub(super) fn tick(&self) -> Duration {
+        let shortest = self.park_after.min(self.header_timeout).min(self.write_timeout);
+        (shortest / 2).max(Duration::from_millis(5))
+    }
+}
+
+/// How far the listener has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Accepting.
+    Open,
+    /// Finishing what is under way.
+    Draining,
+    /// Closing what is left.
+    Cut,
+}
+
+/// The phase, to be read without a lock.
+#[derive(Debug, Default)]
+pub(super) struct PhaseCell(AtomicU8);
+
+impl PhaseCell {
+    pub(super) fn get(&self) -> Phase {
+        match self.0.load(Ordering::Acquire) {
+            0 => Phase::Open,
+            1 => Phase::Draining,
+            _ => Phase::Cut,
+        }
+    }
+
+    fn set(&self, phase: Phase) {
+        self.0.store(phase as u8, Ordering::Release);
+    }
+}
+
+/// How the listener stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still busy at the deadline and were cut off.
+    pub cut: usize,
+}
+
+/// Connections that are open.
+#[derive(Debug, Default)]
+struct Open {
+    count: AtomicUsize,
+    emptied: Notify,
+}
+
+/// One open connection. Counted down also when its task panics.
+struct Place {
+    open: Arc<Open>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn new(open: &Arc<Open>, permit: OwnedSemaphorePermit) -> Self {
+        open.count.fetch_add(1, Ordering::AcqRel);
+        Self { open: Arc::clone(open), _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.open.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.open.emptied.notify_one();
+        }
+    }
+}
+
+/// Serves clients until `shutdown` is ready, then finishes what is under way, for `settings.drain` at
+/// most. Must run on the runtime that is to carry the connections.
+pub async fn run<H, F>(
+    listener: TcpListener,
+    handler: Arc<H>,
+    settings: ListenerSettings,
+    shutdown: F,
+) -> Drained
+where
+    H: Handler,
+    F: Future<Output = ()>,
+{
+    let drain = settings.drain;
+    let slots = Arc::new(Semaphore::new(settings.max_connections));
+    let http = http_settings();
+    let shared = Arc::new(Shared { handler, settings, http, phase: PhaseCell::default() });
+    let (phase, watching) = watch::channel(Phase::Open);
+    let open = Arc::new(Open::default());
+    let accepting = async {
+        loop {
+            // The semaphore is never closed.
+            let Ok(permit) = Arc::clone(&slots).acquire_owned().await else { return };
+            let (stream, peer) = accept(&listener).await;
+            let place = Place::new(&open, permit);
+            let (shared, watching) = (Arc::clone(&shared), watching.clone());
+            tokio::spawn(async move {
+                serve(shared, stream, peer, watching).await;
+                drop(place);
+            });
+        }
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = accepting => {}
+    }
+    drop(listener);
+    shared.phase.set(Phase::Draining);
+    let _ = phase.send(Phase::Draining);
+    let cut = wait_until_empty(&open, Instant::now() + drain).await;
+    if cut > 0 {
+        shared.phase.set(Phase::Cut);
+        let _ = phase.send(Phase::Cut);
+    }
+    Drained { cut }
+}
+
+/// How HTTP/1 is spoken with clients. The number of headers stays at hyper's 100, as in HAProxy: a
+/// higher limit would cost an allocation for each request.
+fn http_settings() -> Builder {
+    let mut http = Builder::new();
+    http.max_header_size(HEAD_LIMIT).max_buf_size(BUFFER_LIMIT);
+    http
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Without it small answers would wait for acknowledgements. It fails only when the
+                // client is gone already.
+                let _ = stream.set_nodelay(true);
+                return (stream, peer);
+            }
+            Err(error) if concerns_one_client(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn concerns_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// How many connections are left at the deadline.
+async fn wait_until_empty(open: &Open, deadline: Instant) -> usize {
+    loop {
+        let left = open.count.load(Ordering::Acquire);
+        if left == 0 || tokio::time::timeout_at(deadline, open.emptied.notified()).await.is_err() {
+            return open.count.load(Ordering::Acquire);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Nobody holds a place for ever, and nobody is cut off without need.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+
+use super::support::*;
+use crate::proxy::body::{Body, CollectError, collect};
+use crate::proxy::forward::Care;
+use crate::server::Handler;
+use crate::server::listener::ListenerSettings;
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\n\r\n";
+
+#[tokio::test]
+async fn a_head_that_drips_is_cut_off() {
+    let (backend, log) = recorder(|_| ok("")).await;
+    let settings =
+        ListenerSettings { header_timeout: Duration::from_millis(120), ..ListenerSettings::default() };
+    let front = Front::with(backend, settings, |_| {}).await;
+    let mut client = Client::to(&front).await;
+    client.ask(GET).await;
+    let drip = async {
+        for byte in GET.bytes().cycle().filter(|byte| *byte != b'\n') {
+            if client.stream.write_all(&[byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(drip).await;
+    assert_eq!(log.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused() {
+    let (backend, log) = recorder(|_| ok("")).await;
+    let front = Front::before(backend).await;
+    let fits = format!("GET / HTTP/1.1\r\nHost: w\r\nX: {}\r\n\r\n", "x".repeat(60_000));
+    assert_eq!(ask(&front, &fits).await.status(), 200);
+    assert_eq!(log.lock().unwrap().pop().unwrap().all("x")[0].len(), 60_000);
+    let large = format!("GET / HTTP/1.1\r\nHost: w\r\nX: {}\r\n\r\n", "x".repeat(66_000));
+    assert_eq!(ask(&front, &large).await.status(), 431);
+    let many: String = (0..101).map(|i| format!("X-{i}: 1\r\n")).collect();
+    assert_eq!(ask(&front, format!("GET / HTTP/1.1\r\nHost: w\r\n{many}\r\n")).await.status(), 431);
+    let long = format!("GET /{} HTTP/1.1\r\nHost: w\r\n\r\n", "x".repeat(65_600));
+    assert!([414, 431].contains(&ask(&front, &long).await.status()));
+    assert!(log.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    let backend = backend(move |mut stream| {
+        let tell = tell.lock().unwrap().take();
+        async move {
+            Wire::default().request(&mut stream).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
+            let chunk = [b"10000\r\n".as_slice(), &[b'x'; 65_536], b"\r\n"].concat();
+            while stream.write_all(&chunk).await.is_ok() {}
+            let _ = tell.unwrap().send(());
+        }
+    })
+    .await;
+    let settings =
+        ListenerSettings { write_timeout: Duration::from_millis(150), ..ListenerSettings::default() };
+    let front = Front::with(backend, settings, |_| {}).await;
+    let mut client = Client::to(&front).await;
+    client.write(GET).await;
+    within(told).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_wait_for_a_place() {
+    let (backend, _) = recorder(|_| ok("x")).await;
+    let settings = ListenerSettings { max_connections: 2, ..ListenerSettings::default() };
+    let front = Front::with(backend, settings, |_| {}).await;
+    let mut first = Client::to(&front).await;
+    let mut second = Client::to(&front).await;
+    first.ask(GET).await;
+    second.ask(GET).await;
+    let mut third = Client::to(&front).await;
+    third.write(GET).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), third.answer(true)).await;
+    assert!(early.is_err(), "a third client was served");
+    drop(first);
+    assert_eq!(within(third.answer(true)).await.unwrap().status(), 200);
+}
+
+/// Answers when it is told to, and panics for `/panic`.
+struct OnCue(Arc<Notify>, Arc<Notify>);
+
+impl Handler for OnCue {
+    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+        assert_ne!(request.uri().path(), "/panic");
+        self.0.notify_one();
+        self.1.notified().await;
+        Response::new(Body::full("done"))
+    }
+}
+
+fn on_cue() -> (OnCue, Arc<Notify>, Arc<Notify>) {
+    let (arrived, cue) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    (OnCue(Arc::clone(&arrived), Arc::clone(&cue)), arrived, cue)
+}
+
+#[tokio::test]
+async fn stopping_finishes_what_is_under_way_and_closes_the_rest_at_once() {
+    let (handler, arrived, cue) = on_cue();
+    let mut front = Front::serving(handler, ListenerSettings::default()).await;
+    let mut silent = Client::to(&front).await;
+    let mut idle = Client::to(&front).await;
+    idle.write(GET).await;
+    arrived.notified().await;
+    cue.notify_one();
+    within(idle.answer(true)).await.unwrap();
+    let mut busy = Client::to(&front).await;
+    busy.write(GET).await;
+    arrived.notified().await;
+    front.stop();
+    assert!(idle.is_closed().await);
+    assert!(silent.is_closed().await);
+    assert!(tokio::net::TcpStream::connect(front.address).await.is_err(), "still accepting");
+    cue.notify_one();
+    let answer = within(busy.answer(true)).await.unwrap();
+    assert_eq!((answer.status(), answer.all("connection")), (200, vec!["close"]));
+    drop(busy);
+    assert_eq!(front.stopped().await.cut, 0);
+}
+
+#[tokio::test]
+async fn what_is_not_done_by_the_deadline_is_cut_and_counted() {
+    let (handler, arrived, _cue) = on_cue();
+    let settings = ListenerSettings { drain: Duration::from_millis(50), ..ListenerSettings::default() };
+    let front = Front::serving(handler, settings).await;
+    let mut busy = Client::to(&front).await;
+    busy.write(GET).await;
+    arrived.notified().await;
+    assert_eq!(front.stopped().await.cut, 1);
+    assert!(busy.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_connection_and_not_the_listener() {
+    let (handler, _, cue) = on_cue();
+    let front =
+        Front::serving(handler, ListenerSettings { max_connections: 1, ..ListenerSettings::default() }).await;
+    let mut client = Client::to(&front).await;
+    client.write("GET /panic HTTP/1.1\r\nHost: w\r\n\r\n").await;
+    assert!(client.is_closed().await);
+    cue.notify_one();
+    assert_eq!(ask(&front, GET).await.body, b"done");
+}
+
+/// Reads the body whole and says what came of it.
+struct Reader(Duration);
+
+impl Handler for Reader {
+    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+        let said = match collect(request.into_body(), 16, self.0).await {
+            Ok(bytes) => format!("{} bytes", bytes.len()),
+            Err(CollectError::TooLarge(_)) => "too large".to_owned(),
+            Err(CollectError::Timeout(_)) => "too late".to_owned(),
+            Err(CollectError::Broken) => "broken".to_owned(),
+        };
+        Response::new(Body::full(said))
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_read_whole_have_a_size_and_a_time() {
+    let front = Front::serving(Reader(Duration::from_millis(200)), ListenerSettings::default()).await;
+    let post = |headers: &str, body: &str| format!("POST / HTTP/1.1\r\nHost: w\r\n{headers}\r\n\r\n{body}");
+    let cases = [
+        (post("Content-Length: 16", "0123456789abcdef"), "16 bytes"),
+        (post("Content-Length: 17", ""), "too large"),
+        (post("Transfer-Encoding: chunked", "8\r\n01234567\r\n8\r\n01234567\r\n0\r\n\r\n"), "16 bytes"),
+        (post("Transfer-Encoding: chunked", "8\r\n01234567\r\n9\r\n012345678\r\n"), "too large"),
+        (post("Content-Length: 3", "ab"), "too late"),
+        (post("Content-Length: 0", ""), "0 bytes"),
+    ];
+    for (request, expected) in cases {
+        let answer = ask(&front, &request).await;
+        assert_eq!(String::from_utf8_lossy(&answer.body), expected, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_careful_request_is_never_sent_twice() {
+    let (count, seen) =
+        (Arc::new(std::sync::atomic::AtomicUsize::new(0)), std::sync::atomic::Ordering::SeqCst);
+    let counted = Arc::clone(&count);
+    // Answers the first request on a connection, and closes at the second without a word.
+    let backend = backend(move |mut stream| {
+        let counted = Arc::clone(&counted);
+        async move {
+            let mut wire = Wire::default();
+            for answer in [ok("x"), String::new()] {
+                if wire.request(&mut stream).await.is_none() {
+                    return;
+                }
+                counted.fetch_add(1, seen);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let front = Front::careful(backend, ListenerSettings::default(), |_| {}, Care::Once).await;
+    let mut client = Client::to(&front).await;
+    assert_eq!(client.ask(GET).await.status(), 200);
+    assert_eq!(client.ask(GET).await.status(), 502);
+    assert_eq!(count.load(seen), 2);
+}
+
+#[tokio::test]
+async fn a_careful_request_takes_no_connection_that_may_be_about_to_close() {
+    let opened = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&opened);
+    let backend = backend(move |mut stream| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async move {
+            let mut buffer = [0; 4096];
+            while matches!(stream.read(&mut buffer).await, Ok(1..)) {
+                let _ = stream.write_all(ok("x").as_bytes()).await;
+            }
+        }
+    })
+    .await;
+    let front = Front::careful(backend, ListenerSettings::default(), |_| {}, Care::Once).await;
+    let mut client = Client::to(&front).await;
+    client.ask(GET).await;
+    client.ask(GET).await;
+    assert_eq!(opened.load(std::sync::atomic::Ordering::SeqCst), 1);
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    client.ask(GET).await;
+    assert_eq!(opened.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
