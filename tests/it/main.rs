@@ -11,6 +11,7 @@
 mod support;
 
 mod architecture;
+mod documents;
 mod policy_files;
 mod store_conformance;
 mod store_differential;
