@@ -15,6 +15,7 @@ It ends when its standard input does, so it never outlives the test that started
 import argparse
 import asyncio
 import json
+import logging
 import os
 import ssl
 import sys
@@ -52,6 +53,15 @@ class Relay:
             self.times -= 1
         return True
 
+    def hang_up(self):
+        for server in list(self.open):
+            if server.transport:
+                server.transport.close()
+
+    def leave(self, how):
+        how()
+        raise ConnectionResetError("on purpose")
+
     def authenticate(self, server, session, envelope, mechanism, data):
         self.stats["logins"] += 1
         wrong = (data.login, data.password) != self.login
@@ -63,13 +73,11 @@ class Relay:
             return "451 4.3.2 come back later, code 603645"
         if self.meets("closing"):
             server.transport.write(b"421 4.3.2 closing\r\n")
-            server.transport.close()
-            return None
+            return self.leave(server.transport.close)
         if self.meets("reject_sender"):
             return f"553 5.7.1 {address} may not send"
         if self.meets("drop"):
-            server.transport.abort()
-            return None
+            return self.leave(server.transport.abort)
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
@@ -86,17 +94,17 @@ class Relay:
         if self.meets("echo"):
             said = " ".join(envelope.content.decode(errors="replace").split())
             return f"554 5.6.0 refused: {said[-400:]}"
-        self.mails.append(self.decoded(session, envelope))
+        self.mails.append(self.decoded(server, session, envelope))
         return "250 2.0.0 taken"
 
-    def decoded(self, session, envelope):
+    def decoded(self, server, session, envelope):
         raw = envelope.original_content or envelope.content
         message = message_from_bytes(raw, policy=policy.default)
         parts = [part for part in message.walk() if not part.is_multipart()]
         return {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
-            "encrypted": session.ssl is not None,
+            "encrypted": server.transport.get_extra_info("ssl_object") is not None,
             "authenticated": bool(session.authenticated),
             "headers": [[name.lower(), str(value)] for name, value in message.items()],
             "parts": [
@@ -158,7 +166,7 @@ def control(relay, method, path, body):
     if call == ("POST", "/mode"):
         return relay.set_mode(**body)
     if call == ("POST", "/hangup"):
-        return [server.transport.close() for server in list(relay.open) if server.transport] and None
+        return relay.hang_up()
     raise KeyError(path)
 
 
@@ -205,6 +213,7 @@ async def main(arguments):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", required=True, help="where the certificate authority is kept")
     parser.add_argument("--user", default="otp@wallet.example")

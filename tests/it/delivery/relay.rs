@@ -184,14 +184,18 @@ async fn a_relay_that_cannot_be_reached_or_found_is_told_apart() {
         implicit(&server).replace(&server.port("implicit").to_string(), &server.port("plain").to_string());
     let result = channel(&wrong_port).deliver(&envelope(CODE), &request(1)).await;
     assert_eq!(failure(result), (FailureKind::Connection, FailureReason::Tls));
-    let result = channel(&format!("smtp://localhost:{}", server.port("http")))
-        .deliver(&envelope(CODE), &request(1))
-        .await;
-    assert_eq!(
-        failure(result),
-        (FailureKind::Connection, FailureReason::Timeout),
-        "HTTP waits for a request"
-    );
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_something_else_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request 603645\r\n\r\n").await.unwrap();
+    });
+    let result = channel(&url).deliver(&envelope(CODE), &request(1)).await;
+    assert_eq!(failure(result), (FailureKind::Connection, FailureReason::Protocol));
 }
 
 /// Somebody between the sender and the relay who appends a reply to the one that ends the clear text.
