@@ -13,6 +13,11 @@ fn told(number: u32, attempt: u32, outcome: &'static str, reason: Option<Failure
     Told { request: request(number), attempt, outcome, reason }
 }
 
+/// Long enough for everything; it ends a test that would wait for ever.
+fn a_while() -> tokio::time::Sleep {
+    tokio::time::sleep(Duration::from_secs(30))
+}
+
 fn some_delivered(told: &[Told]) -> bool {
     told.iter().any(|told| told.outcome == "delivered")
 }
@@ -72,7 +77,7 @@ async fn closing_the_outbox_sends_what_is_queued_and_then_ends() {
         post.put(number);
     }
     post.outbox.close();
-    let left = post.dispatcher(channel(&starttls(&server))).run(std::future::pending()).await;
+    let left = post.dispatcher(channel(&starttls(&server))).run(a_while()).await;
     assert_eq!(left, 0);
     let ids: BTreeSet<_> =
         server.mails().iter().map(|mail| mail.header("message-id").unwrap().to_owned()).collect();
@@ -96,7 +101,7 @@ async fn the_end_of_the_drain_counts_what_was_left_and_loses_nothing_half_way() 
     });
     assert_eq!(left.await, 6);
     server.mode("ok", None);
-    assert_eq!(dispatcher.run(std::future::pending()).await, 0);
+    assert_eq!(dispatcher.run(a_while()).await, 0);
     assert_eq!(server.mails().len(), 6);
 }
 
