@@ -6,9 +6,12 @@
 
 pub mod domain;
 pub mod policy;
+pub mod telemetry;
 pub mod identity;
 pub mod store;
 pub mod delivery;
 pub mod proxy;
 pub mod reload;
 pub mod server;
+#[cfg(feature = "demo")]
+pub mod lab;

@@ -75,6 +75,13 @@ policy_name! {
     RouteName
 }
 
+impl LimitName {
+    /// The name under which a resend that comes too soon is counted and answered.
+    pub fn resend_cooldown() -> Self {
+        Self(Arc::from("resend-cooldown"))
+    }
+}
+
 fn is_policy_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_lowercase())

@@ -35,6 +35,67 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// This point on the calendar, in UTC.
+    pub fn to_civil(self) -> Civil {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        let (year, month, day) = date_of(self.0 / DAY);
+        let in_day = self.0 % DAY;
+        Civil {
+            year,
+            month,
+            day,
+            hour: in_day / 3_600_000,
+            minute: in_day / 60_000 % 60,
+            second: in_day / 1000 % 60,
+            millisecond: in_day % 1000,
+        }
+    }
+
+    /// This point as answers and logs write it: `2026-01-17T10:00:00.000Z` (ISO 8601, UTC).
+    pub fn to_iso8601(self) -> String {
+        let Civil { year, month, day, hour, minute, second, millisecond } = self.to_civil();
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+    }
+}
+
+/// A point in time on the proleptic Gregorian calendar, in UTC and without leap seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Civil {
+    /// The year, 1970 or later.
+    pub year: u64,
+    /// The month, 1 to 12.
+    pub month: u64,
+    /// The day of the month, from 1.
+    pub day: u64,
+    /// 0 to 23.
+    pub hour: u64,
+    /// 0 to 59.
+    pub minute: u64,
+    /// 0 to 59.
+    pub second: u64,
+    /// 0 to 999.
+    pub millisecond: u64,
+}
+
+/// Year, month and day of a number of days since the Unix epoch.
+///
+/// Years are counted from 1 March, so that the leap day is the last of its year, and days from
+/// 1 March of the year 0 in eras of 400 years, after which the calendar repeats.
+fn date_of(days_since_epoch: u64) -> (u64, u64, u64) {
+    const DAYS_TO_EPOCH: u64 = 719_468;
+    const ERA: u64 = 146_097;
+    let days = days_since_epoch + DAYS_TO_EPOCH;
+    let day_of_era = days % ERA;
+    let leap_days = day_of_era / 1_460 + day_of_era / (ERA - 1);
+    let year_of_era = (day_of_era + day_of_era / 36_524 - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // The lengths of the months from March on repeat every 153 days.
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = days / ERA * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
 }
 
 /// The whole milliseconds of a duration, as far as they fit.
@@ -93,5 +154,49 @@ mod tests {
         assert_eq!(whole_seconds_up(Duration::ZERO), 1);
         assert_eq!(whole_seconds_up(Duration::from_millis(1_001)), 2);
         assert_eq!(whole_seconds_up(Duration::from_millis(2_000)), 2);
+    }
+
+    #[test]
+    fn times_are_written_as_the_front_ends_read_them() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_768_644_000_000, "2026-01-17T10:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_799_999, "2000-02-29T23:59:59.999Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_709_164_800_000, "2024-02-29T00:00:00.000Z"),
+            (1_735_689_599_999, "2024-12-31T23:59:59.999Z"),
+            (1_735_689_600_000, "2025-01-01T00:00:00.000Z"),
+            (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_iso8601(), text);
+        }
+    }
+
+    #[test]
+    fn the_calendar_moves_by_one_day_each_day_for_a_thousand_years() {
+        let mut expected = (1970, 1, 1);
+        for day in 0..366_000 {
+            assert_eq!(date_of(day), expected);
+            expected = next_day(expected);
+        }
+        assert!(!Timestamp::from_millis(u64::MAX).to_iso8601().is_empty());
+    }
+
+    fn next_day((year, month, day): (u64, u64, u64)) -> (u64, u64, u64) {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let length = match month {
+            2 if leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        match (month, day) {
+            (12, 31) => (year + 1, 1, 1),
+            _ if day == length => (year, month + 1, 1),
+            _ => (year, month, day + 1),
+        }
     }
 }

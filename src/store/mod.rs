@@ -5,4 +5,7 @@
 //! differential test holds equal to them.
 
 pub mod contract;
+pub mod memory;
+pub mod observed;
 pub mod outbox;
+pub mod redis;

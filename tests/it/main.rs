@@ -1,4 +1,21 @@
-//! The behaviour of the whole. Each file is one behaviour; each test is named as a sentence of it.
+//! The behaviour of the whole, against real servers and sockets. One binary; each file is one behaviour,
+//! each test is named as a sentence of it.
 
-mod delivery;
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says where"
+)]
+
 mod support;
+
+mod architecture;
+mod delivery;
+mod policy_files;
+mod store_conformance;
+mod store_differential;
+mod store_failures;
+mod store_limits;
+mod store_races;
+mod store_world;

@@ -1,3 +1,8 @@
-//! Real servers for the tests: started on free ports, stopped when dropped.
+//! What tests start, and must stop again.
 
+pub mod backend;
+pub mod client;
+pub mod random;
+pub mod redis;
+pub mod sidecar;
 pub mod smtp;

@@ -1,0 +1,47 @@
+# `make demo` shows the whole flow, `make test` proves it. Both do their own set-up.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test needs lint unit bench mutants deny clean
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+VENV  := $(CURDIR)/tests/.venv
+
+# The tests start Python programs from here, and Node too when the machine has none or an old one.
+export OTP_TEST_PYTHON := $(VENV)/bin/python
+export PATH := $(VENV)/bin:$(PATH)
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Walk through fund, mail, wrong code, right code, balance; then stay up to try by hand. ARGS=--once ends.
+	@$(CARGO) build --locked
+	@$(CARGO) run --locked --quiet -- demo $(ARGS)
+
+test: needs lint unit ## Install what the tests start, then check format, lints and behaviour.
+
+needs:
+	@scripts/install-test-needs.sh
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features -- -D warnings
+
+unit:
+	$(CARGO) test --locked
+
+bench: ## Measure the parts, then the whole beside its peers.
+	$(CARGO) bench --locked
+
+mutants: ## Change the pure modules one operator at a time; every change must fail a test.
+	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
+	$(CARGO) mutants --file 'src/domain/**' --file 'src/policy/**' --jobs 1 -- --lib
+
+deny: ## Check licences, advisories and banned crates.
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --locked check
+
+clean: ## Remove what was built and installed here.
+	$(CARGO) clean
+	rm -rf tests/.venv tests/backends/node_modules mutants.out mutants.out.old

@@ -1,0 +1,112 @@
+//! The traffic thread: one runtime, one thread, the wallet's requests.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::{oneshot, watch};
+
+use crate::enforce::Enforcer;
+use crate::proxy::body::Body;
+use crate::server::Handler;
+use crate::server::listener::{self, ListenerSettings};
+
+/// The wallet's traffic, not yet running.
+pub struct Traffic {
+    listener: TcpListener,
+    enforcer: Enforcer,
+    settings: ListenerSettings,
+}
+
+/// Hands each request to the enforcer.
+struct Guarded(Arc<Enforcer>);
+
+impl Handler for Guarded {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        self.0.handle(request, peer).await
+    }
+}
+
+impl Traffic {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// When the address cannot be taken.
+    pub fn bind(addr: SocketAddr, enforcer: Enforcer, settings: ListenerSettings) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(addr)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, enforcer, settings })
+    }
+
+    /// The address.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no runtime.
+    pub fn start(self, drain: Duration) -> std::io::Result<RunningTraffic> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stops) = watch::channel(false);
+        let (end, ended) = oneshot::channel();
+        std::thread::Builder::new().name("traffic".to_owned()).spawn(move || {
+            let cut = runtime.block_on(self.serve(stops, drain));
+            // Nobody waits for the number when the program ends another way.
+            let _unheard = end.send(cut);
+        })?;
+        Ok(RunningTraffic { stop, ended: Some(ended), cut: 0 })
+    }
+
+    async fn serve(self, mut stops: watch::Receiver<bool>, drain: Duration) -> usize {
+        let listener = match tokio::net::TcpListener::from_std(self.listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(error = %error, "the traffic listener cannot be used");
+                return 0;
+            }
+        };
+        let enforcer = Arc::new(self.enforcer);
+        let handler = Arc::new(Guarded(Arc::clone(&enforcer)));
+        let settings = ListenerSettings { drain, ..self.settings };
+        let mut until_stop = stops.clone();
+        let drained = listener::run(listener, handler, settings, async move {
+            let _ended = until_stop.wait_for(|stop| *stop).await;
+        })
+        .await;
+        let _stopped = stops.wait_for(|stop| *stop).await;
+        // Requests whose clients have gone still run to their end.
+        let _in_time = tokio::time::timeout(drain, enforcer.drained()).await;
+        drained.cut
+    }
+}
+
+/// The wallet's traffic, running.
+pub struct RunningTraffic {
+    stop: watch::Sender<bool>,
+    ended: Option<oneshot::Receiver<usize>>,
+    cut: usize,
+}
+
+impl RunningTraffic {
+    /// Waits until the thread has ended by itself.
+    pub async fn ended(&mut self) {
+        if let Some(ended) = &mut self.ended {
+            self.cut = ended.await.unwrap_or(0);
+            self.ended = None;
+        }
+    }
+
+    /// Stops accepting, lets requests in flight end, and says how many connections were cut.
+    pub async fn stop(mut self) -> usize {
+        let _gone = self.stop.send(true);
+        self.ended().await;
+        self.cut
+    }
+}

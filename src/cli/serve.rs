@@ -1,0 +1,69 @@
+//! `otp-sidecar serve`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::config::flags::ServeFlags;
+use crate::telemetry::log;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  otp-sidecar serve --upstream http://127.0.0.1:3000 \\
+      --smtp 'smtp://user:password@smtp.example.com:587' --mail-from otp@example.com
+  otp-sidecar serve --upstream unix:/run/wallet.sock --state redis://redis:6379/0 \\
+      --code-keys-file /etc/otp/code-keys --smtp gmail --policies /etc/otp/policies";
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) fn run(flags: ServeFlags) -> ExitCode {
+    let config = match flags.check(&|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(problems) => return refuse(&problems),
+    };
+    log::start(config.log);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&[format!("the system gives no runtime: {error}")]),
+    };
+    runtime.block_on(async {
+        let app = match App::prepare(config) {
+            Ok(app) => app,
+            Err(error) => return refuse(&[format!("{error:#}")]),
+        };
+        match app.run(asked_to_stop()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "stopped by a failure");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+/// Completes at SIGTERM or SIGINT; never, if the system lets neither be watched.
+pub(super) async fn asked_to_stop() {
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::error!(error = %error, "signals cannot be watched: stop this process by SIGKILL");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Says on standard error why nothing was started.
+fn refuse(problems: &[String]) -> ExitCode {
+    let mut out = std::io::stderr().lock();
+    for problem in problems {
+        // Nobody can be told when standard error is closed.
+        let _closed = writeln!(out, "error: {problem}");
+    }
+    ExitCode::from(2)
+}

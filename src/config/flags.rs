@@ -1,0 +1,237 @@
+//! The flags of `serve` as typed, and their way to a [`Config`]: every problem is told at once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
+use crate::delivery::target::{SmtpTarget, parse_smtp};
+use crate::telemetry::log::Format;
+
+/// Flags of `otp-sidecar serve`.
+#[derive(Debug, Args)]
+pub struct ServeFlags {
+    /// Where the wallet's traffic arrives (HTTP/1.1).
+    #[arg(long, env = "OTP_SIDECAR_LISTEN", default_value = "0.0.0.0:7145", value_name = "ADDR")]
+    pub listen: String,
+
+    /// Where /metrics, /health, /livez and /readyz are; everything else there needs the admin token.
+    #[arg(long, env = "OTP_SIDECAR_ADMIN_LISTEN", default_value = "127.0.0.1:9145", value_name = "ADDR")]
+    pub admin_listen: String,
+
+    /// A file with the admin token. Without it, admin calls that show or change state are off.
+    #[arg(long, env = "OTP_SIDECAR_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
+    /// The wallet backend: http://127.0.0.1:3000 or unix:/run/wallet.sock.
+    #[arg(long, env = "OTP_SIDECAR_UPSTREAM", value_name = "URL")]
+    pub upstream: Option<String>,
+
+    /// A policy file, or a folder of *.yaml. Reloaded when it changes.
+    #[arg(long, env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
+    pub policies: PathBuf,
+
+    /// Where state is kept: memory (one replica, lost at a restart), redis://, rediss:// or redis+unix://.
+    #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
+    pub state: Option<String>,
+
+    /// A file with what --state would say, so that a password shows in no process list.
+    #[arg(long, env = "OTP_SIDECAR_STATE_FILE", value_name = "FILE")]
+    pub state_file: Option<PathBuf>,
+
+    /// The mail relay: smtp://user:pass@host:587?tls=required, smtps://host:465, or gmail (with
+    /// EMAIL_USER and EMAIL_PASS).
+    #[arg(long, env = "OTP_SIDECAR_SMTP", value_name = "URL", hide_env_values = true)]
+    pub smtp: Option<String>,
+
+    /// A file with what --smtp would say.
+    #[arg(long, env = "OTP_SIDECAR_SMTP_FILE", value_name = "FILE")]
+    pub smtp_file: Option<PathBuf>,
+
+    /// The sender's address [default: EMAIL_USER].
+    #[arg(long, env = "OTP_SIDECAR_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+
+    /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
+    /// [default: generated with --state memory, required otherwise].
+    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS", value_name = "KEYS", hide_env_values = true)]
+    pub code_keys: Option<String>,
+
+    /// A file with what --code-keys would say.
+    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS_FILE", value_name = "FILE")]
+    pub code_keys_file: Option<PathBuf>,
+
+    /// How long a call of the store may take; then intercepted routes answer 503.
+    #[arg(long, env = "OTP_SIDECAR_STORE_DEADLINE", default_value = "250ms", value_name = "TIME")]
+    pub store_deadline: String,
+
+    /// How long the backend may take to begin its answer; then 504.
+    #[arg(long, env = "OTP_SIDECAR_UPSTREAM_TIMEOUT", default_value = "30s", value_name = "TIME")]
+    pub upstream_timeout: String,
+
+    /// How long connecting to the backend may take; then 502.
+    #[arg(long, env = "OTP_SIDECAR_CONNECT_TIMEOUT", default_value = "1s", value_name = "TIME")]
+    pub connect_timeout: String,
+
+    /// How long a client may take to send the head of a request.
+    #[arg(long, env = "OTP_SIDECAR_HEADER_TIMEOUT", default_value = "10s", value_name = "TIME")]
+    pub header_timeout: String,
+
+    /// How long requests in flight may go on after SIGTERM.
+    #[arg(long, env = "OTP_SIDECAR_DRAIN", default_value = "25s", value_name = "TIME")]
+    pub drain: String,
+
+    /// How many client connections there may be.
+    #[arg(long, env = "OTP_SIDECAR_MAX_CONNECTIONS", default_value_t = 10_000, value_name = "N")]
+    pub max_connections: usize,
+
+    /// The longest body on intercepted routes.
+    #[arg(long, env = "OTP_SIDECAR_MAX_BODY", default_value = "64KiB", value_name = "SIZE")]
+    pub max_body: String,
+
+    /// How log lines look: json or pretty. The level is set by RUST_LOG.
+    #[arg(long, env = "OTP_SIDECAR_LOG", default_value = "json", value_name = "FORMAT")]
+    pub log: String,
+}
+
+/// Collects what is wrong, so that all of it is told at once.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
+    }
+}
+
+impl ServeFlags {
+    /// Checks every flag. `env` reads other environment variables (`EMAIL_USER`, `EMAIL_PASS`).
+    ///
+    /// # Errors
+    /// One sentence for each flag that is wrong.
+    pub fn check(self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<String>> {
+        let mut problems = Problems::default();
+        let p = &mut problems;
+        let listen = p.take("listen", address(&self.listen));
+        let admin_listen = p.take("admin-listen", address(&self.admin_listen));
+        let admin_token = self
+            .admin_token_file
+            .as_deref()
+            .and_then(|path| p.take("admin-token-file", secret::from_file(path)))
+            .map(AdminToken::new);
+        let upstream = p.take(
+            "upstream",
+            self.upstream.as_deref().map_or_else(
+                || Err("required: where is the wallet backend? For example http://127.0.0.1:3000".to_owned()),
+                target::upstream,
+            ),
+        );
+        let state = either(p, "state", self.state, self.state_file)
+            .map_or(Some(StateTarget::Memory), |text| p.take("state", target::state(&text)));
+        let relay = either(p, "smtp", self.smtp, self.smtp_file).and_then(|text| {
+            p.take("smtp", parse_smtp(&text, env).map_err(|problem| problem.to_string()))
+        });
+        let mail = relay.and_then(|relay| p.take("mail-from", sender(relay, self.mail_from, env)));
+        let keys = either(p, "code-keys", self.code_keys, self.code_keys_file);
+        let code_keys = p.take("code-keys", check_keys(keys, state.as_ref()));
+        let times = [
+            ("store-deadline", &self.store_deadline),
+            ("upstream-timeout", &self.upstream_timeout),
+            ("connect-timeout", &self.connect_timeout),
+            ("header-timeout", &self.header_timeout),
+            ("drain", &self.drain),
+        ]
+        .map(|(flag, text)| p.take(flag, duration::duration(text)));
+        let max_body = p.take("max-body", duration::size(&self.max_body));
+        let log = p.take("log", log_format(&self.log));
+        let max_connections = p.take(
+            "max-connections",
+            if self.max_connections > 0 { Ok(self.max_connections) } else { Err("must be at least 1".to_owned()) },
+        );
+
+        let complete = || {
+            let [store_deadline, upstream_timeout, connect_timeout, header_timeout, drain] = times;
+            Some(Config {
+                listen: listen?,
+                admin_listen: admin_listen?,
+                admin_token,
+                upstream: upstream?,
+                policies: self.policies,
+                state: state?,
+                mail,
+                code_keys: code_keys?,
+                store_deadline: store_deadline?,
+                upstream_timeout: upstream_timeout?,
+                connect_timeout: connect_timeout?,
+                header_timeout: header_timeout?,
+                drain: drain?,
+                max_connections: max_connections?,
+                max_body: max_body?,
+                log: log?,
+            })
+        };
+        match complete() {
+            Some(config) if problems.0.is_empty() => Ok(config),
+            _ => Err(problems.0),
+        }
+    }
+}
+
+/// A secret is given by a flag or by a file, not by both.
+fn either(
+    problems: &mut Problems,
+    flag: &str,
+    value: Option<String>,
+    file: Option<PathBuf>,
+) -> Option<Zeroizing<String>> {
+    match (value, file) {
+        (Some(_), Some(_)) => {
+            problems.0.push(format!("--{flag}: given together with --{flag}-file; leave one of them out"));
+            None
+        }
+        (Some(value), None) => Some(Zeroizing::new(value)),
+        (None, Some(path)) => problems.take(&format!("{flag}-file"), secret::from_file(&path)),
+        (None, None) => None,
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address: write an IP address and a port, such as 0.0.0.0:7145"))
+}
+
+fn log_format(text: &str) -> Result<Format, String> {
+    match text {
+        "json" => Ok(Format::Json),
+        "pretty" => Ok(Format::Pretty),
+        _ => Err(format!("`{text}` is no format: write json or pretty")),
+    }
+}
+
+fn sender(
+    relay: SmtpTarget,
+    from: Option<String>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Mail, String> {
+    let from = from.or_else(|| env("EMAIL_USER")).ok_or("who sends the mails? Give --mail-from, or set EMAIL_USER")?;
+    let address = from.rsplit_once('<').map_or(from.as_str(), |(_, rest)| rest.trim_end_matches('>'));
+    match crate::domain::subject::Recipient::parse(address.trim()) {
+        Ok(_) => Ok(Mail { relay, from }),
+        Err(problem) => Err(format!("the sender {problem}")),
+    }
+}
+
+type Keys = Vec<(crate::domain::keyring::KeyId, Zeroizing<[u8; 32]>)>;
+
+fn check_keys(keys: Option<Zeroizing<String>>, state: Option<&StateTarget>) -> Result<Keys, String> {
+    match (keys, state) {
+        (Some(text), _) => secret::code_keys(&text),
+        (None, Some(StateTarget::Redis(_))) => Err(
+            "required with Redis, because every replica needs the same keys. Make one with: \
+             echo \"k1:$(openssl rand -base64 32)\""
+                .to_owned(),
+        ),
+        (None, _) => Ok(Vec::new()),
+    }
+}

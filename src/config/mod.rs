@@ -1,0 +1,105 @@
+//! Settings that need a restart: flags of `serve`, each also an environment variable. Everything an
+//! operator tunes while the sidecar runs is policy, not here.
+
+pub mod duration;
+pub mod flags;
+pub mod secret;
+pub mod target;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::delivery::target::SmtpTarget;
+use crate::domain::keyring::KeyId;
+use crate::proxy::upstream::Target;
+use crate::telemetry::log::Format;
+
+/// Every setting, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the wallet's traffic arrives.
+    pub listen: SocketAddr,
+    /// Where operators ask.
+    pub admin_listen: SocketAddr,
+    /// What an operator must present for what changes something.
+    pub admin_token: Option<AdminToken>,
+    /// The wallet backend.
+    pub upstream: Target,
+    /// A policy file, or a folder of them.
+    pub policies: PathBuf,
+    /// Where state is kept.
+    pub state: StateTarget,
+    /// The mail relay and the sender.
+    pub mail: Option<Mail>,
+    /// The configured keys, newest first. Empty: one is generated.
+    pub code_keys: Vec<(KeyId, Zeroizing<[u8; 32]>)>,
+    /// How long a call of the store may take.
+    pub store_deadline: Duration,
+    /// How long the upstream may take to begin its answer.
+    pub upstream_timeout: Duration,
+    /// How long connecting to the upstream may take.
+    pub connect_timeout: Duration,
+    /// How long the head of a request may take.
+    pub header_timeout: Duration,
+    /// How long requests in flight may take after a stop was asked for.
+    pub drain: Duration,
+    /// How many client connections there may be.
+    pub max_connections: usize,
+    /// The longest body on intercepted routes, in bytes.
+    pub max_body: usize,
+    /// How log lines look.
+    pub log: Format,
+}
+
+/// The mail relay and the sender.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The relay.
+    pub relay: SmtpTarget,
+    /// The sender's address.
+    pub from: String,
+}
+
+/// Where state is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StateTarget {
+    /// In this process: one replica, lost at a restart.
+    Memory,
+    /// In the Redis behind this URL, which may hold a password.
+    Redis(String),
+}
+
+impl std::fmt::Debug for StateTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Redis(_) => "redis",
+        })
+    }
+}
+
+/// The admin token, compared without telling where it differs.
+#[derive(Clone)]
+pub struct AdminToken(std::sync::Arc<Zeroizing<String>>);
+
+impl AdminToken {
+    /// Wraps a token.
+    pub fn new(token: Zeroizing<String>) -> Self {
+        Self(std::sync::Arc::new(token))
+    }
+
+    /// Whether this is the token.
+    pub fn is(&self, presented: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        bool::from(self.0.as_bytes().ct_eq(presented.as_bytes()))
+    }
+}
+
+impl std::fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdminToken(***)")
+    }
+}

@@ -1,0 +1,230 @@
+//! The common part of every intercepted request: head, token, body, facts; then its action.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
+use hyper::body::{Body as _, Incoming};
+
+use super::context::Context;
+use super::{Enforcer, failure, unanswered};
+use crate::domain::admit::{AdmitCommand, AdmitOutcome};
+use crate::domain::reason::Reason;
+use crate::identity::jwt::IdentityError;
+use crate::policy::body::{BodyRefusal, JudgedBody, parse_query};
+use crate::policy::caller::Caller;
+use crate::policy::decision::{Admission, Denial};
+use crate::policy::facts::{Facts, take};
+use crate::policy::limit;
+use crate::policy::snapshot::Action;
+use crate::proxy::body::{Body, CollectError, collect};
+use crate::proxy::headers;
+use crate::proxy::upstream::{Care, UpstreamError};
+use crate::store::contract::StoreError;
+use crate::telemetry::event::Event;
+
+/// What an intercepted request turned into.
+pub(super) type Decided = Result<Response<Body>, Denial>;
+
+/// A judged request, ready to be forwarded.
+pub(super) struct Judged {
+    /// The head, with the policy's own spelling of the path.
+    pub head: request::Parts,
+    /// What it says.
+    pub facts: Facts,
+}
+
+impl Enforcer {
+    /// Decides on one intercepted request and carries the decision out.
+    pub(super) async fn guard(
+        &self,
+        context: &Arc<Context>,
+        spelling: String,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        match self.decide(context, spelling, request).await {
+            Ok(response) => response,
+            Err(denial) => self.deny(context, &denial),
+        }
+    }
+
+    async fn decide(&self, context: &Arc<Context>, spelling: String, request: Request<Incoming>) -> Decided {
+        let (mut head, body) = request.into_parts();
+        check_guarded_head(&head.headers)?;
+        head.uri = respelled(&head.uri, &spelling)?;
+        let route = Arc::clone(&context.route);
+        if let Action::Limit = route.action {
+            return self.within_limits(context, head, body).await;
+        }
+        let caller = self.authenticate(context, &head.headers).await?;
+        let judged = self.judge(context, head, body, caller).await?;
+        match &route.action {
+            Action::Issue(rule) => self.issue(context, rule, judged).await,
+            Action::Verify(rule) => self.verify(context, rule, judged).await,
+            Action::Send(rule) => self.send(context, rule, &judged.facts).await,
+            Action::Status(rule) => self.status(context, rule, &judged.facts).await,
+            Action::Limit => Err(Denial::Internal),
+        }
+    }
+
+    /// Checks the token. A flood of bad ones from one address turns into 429; a good one is never
+    /// refused for it.
+    async fn authenticate(&self, context: &Context, headers: &HeaderMap) -> Result<Caller, Denial> {
+        let now = self.parts.clock.now();
+        let problem = match context.in_force.authenticator.identify(headers, now).await {
+            Ok(caller) => {
+                let _first = context.subject.set(caller.subject.clone());
+                return Ok(caller);
+            }
+            Err(IdentityError::Unavailable) => return Err(Denial::IdentityUnavailable),
+            Err(IdentityError::Unauthorized(problem)) => problem,
+        };
+        tracing::debug!(reason = problem.as_str(), decision_id = %context.request, "token refused");
+        let limits = &context.in_force.snapshot.identity.limits;
+        if limits.is_empty() {
+            return Err(Denial::Unauthorized);
+        }
+        let takes = limits.iter().map(|limit| take(limit, None, None, context.client)).collect();
+        match self.parts.store.admit(&AdmitCommand { standpoint: None, takes }).await {
+            Ok(stamped) => match stamped.outcome {
+                AdmitOutcome::Admitted(_) => Err(Denial::Unauthorized),
+                AdmitOutcome::Refused(refusal) => Err(Denial::refused(refusal, stamped.at)),
+            },
+            Err(_) => Err(Denial::Unauthorized),
+        }
+    }
+
+    async fn judge(
+        &self,
+        context: &Context,
+        head: request::Parts,
+        body: Incoming,
+        caller: Caller,
+    ) -> Result<Judged, Denial> {
+        let query = parse_query(head.uri.query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
+        let body = if takes_body(&head.method) {
+            let bytes = self.read(body).await?;
+            Some(JudgedBody::parse(&head.headers, &bytes).map_err(refused_body)?)
+        } else if body.is_end_stream() {
+            None
+        } else {
+            return Err(Denial::InvalidRequest(format!("{} takes no body here", head.method)));
+        };
+        let selected = &context.route.selected;
+        if let Some(conflict) = crate::policy::body::field_conflict(body.as_ref(), &query, selected) {
+            return Err(Denial::InvalidRequest(conflict));
+        }
+        Ok(Judged { facts: Facts { caller, client: context.client, body, query }, head })
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, Denial> {
+        let limit = self.parts.max_body;
+        collect(body, limit, self.parts.body_timeout).await.map_err(|error| match error {
+            CollectError::TooLarge(_) => Denial::BodyTooLarge(limit),
+            CollectError::Timeout(_) => Denial::InvalidRequest("the body did not arrive in time".to_owned()),
+            CollectError::Broken => Denial::InvalidRequest("the body broke off".to_owned()),
+        })
+    }
+
+    /// A route with limits alone: the body is not looked at, so it is streamed.
+    async fn within_limits(&self, context: &Context, head: request::Parts, body: Incoming) -> Decided {
+        let caller = if limit::needs_caller(&context.route) {
+            Some(self.authenticate(context, &head.headers).await?)
+        } else {
+            None
+        };
+        let command = limit::before(&context.route, caller.as_ref(), context.client);
+        let stamped = self.parts.store.admit(&command).await.map_err(|error| unavailable(&error))?;
+        let (admission, _) = crate::policy::issue::admitted(stamped.outcome, stamped.at)?;
+        self.decided(context, Reason::Admitted);
+        let request = self.prepared(context, Request::from_parts(head, body));
+        self.forward(context, admission, request, Care::Plain).await.map_err(|error| unanswered(&error))
+    }
+
+    /// Notes how a request that was let through ended.
+    pub(super) fn decided(&self, context: &Context, reason: Reason) {
+        self.parts.telemetry.emit(&Event::Decided { actor: context.actor(), reason });
+    }
+
+    /// The request as the upstream gets it: what was judged, not what arrived.
+    pub(super) fn judged_request(&self, context: &Context, judged: &Judged) -> Request<Body> {
+        let mut head = judged.head.clone();
+        let body = match &judged.facts.body {
+            Some(body) => {
+                let bytes = body.serialise();
+                head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(body.content_type()));
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+                Body::full(Bytes::from(bytes))
+            }
+            None => Body::empty(),
+        };
+        head.headers.remove(header::TRANSFER_ENCODING);
+        head.headers.remove(header::EXPECT);
+        head.headers.remove(header::TRAILER);
+        self.prepared(context, Request::from_parts(head, body))
+    }
+
+    fn prepared<B>(&self, context: &Context, mut request: Request<B>) -> Request<B> {
+        headers::prepare_request(request.headers_mut(), &context.in_force.forwarding(context.peer));
+        for name in &context.in_force.snapshot.identity.strip {
+            request.headers_mut().remove(name);
+        }
+        request
+    }
+
+    /// Forwards, and notes how that went.
+    pub(super) async fn forward<B: Into<Body>>(
+        &self,
+        context: &Context,
+        admission: Admission,
+        request: Request<B>,
+        care: Care,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let begun = std::time::Instant::now();
+        let result = self.parts.upstream.forward(admission, request, care).await;
+        let word = result.as_ref().err().map(failure);
+        self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
+        if let Err(error) = &result {
+            tracing::warn!(error = %error, decision_id = %context.request, "the upstream did not answer");
+        }
+        result
+    }
+}
+
+/// A store that gives no decision refuses.
+pub(super) fn unavailable(error: &StoreError) -> Denial {
+    match error {
+        StoreError::Overloaded => Denial::Overloaded,
+        _ => Denial::StateUnavailable,
+    }
+}
+
+fn takes_body(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn refused_body(refusal: BodyRefusal) -> Denial {
+    match refusal {
+        BodyRefusal::UnsupportedMediaType(detail) => Denial::UnsupportedMediaType(detail),
+        BodyRefusal::Invalid(detail) => Denial::InvalidRequest(detail),
+    }
+}
+
+fn check_guarded_head(headers: &HeaderMap) -> Result<(), Denial> {
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        return Err(Denial::InvalidRequest("send exactly one Authorization header".to_owned()));
+    }
+    if headers.contains_key(header::UPGRADE) {
+        return Err(Denial::InvalidRequest("this path cannot be upgraded".to_owned()));
+    }
+    Ok(())
+}
+
+/// The target with the policy's own spelling of the path, and the query as it was.
+fn respelled(uri: &http::Uri, spelling: &str) -> Result<http::Uri, Denial> {
+    let target = match uri.query() {
+        Some(query) => format!("{spelling}?{query}"),
+        None => spelling.to_owned(),
+    };
+    target.parse().map_err(|_| Denial::AmbiguousPath)
+}

@@ -1,0 +1,247 @@
+//! The enforcement point: one request from start to end.
+//!
+//! Every intercepted request has the same three phases: *before* (who is it, is it let through),
+//! *forward*, and *after* (what the upstream's answer means for the code). What is decided is
+//! `policy`'s; this module asks the store, the upstream and the queue in the right order, and sees
+//! to it that a request that was let through also runs to its end when its client has gone.
+
+pub mod answer;
+pub mod context;
+pub mod guard;
+pub mod handle;
+pub mod issue;
+pub mod respond;
+pub mod send;
+pub mod verify;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+
+use crate::domain::code::Entropy;
+use crate::domain::id::RequestId;
+use crate::domain::keyring::Keyring;
+use crate::domain::time::Clock;
+use crate::policy::decision::{Admission, Denial};
+use crate::policy::find::Found;
+use crate::proxy::body::Body;
+use crate::proxy::{head, headers};
+use crate::proxy::upstream::{Care, Upstream, UpstreamError};
+use crate::store::contract::{Challenges, Outbox};
+use crate::telemetry::event::{Actor, Event, Telemetry};
+
+use context::Context;
+use handle::{InForce, PolicyHandle};
+
+/// How many intercepted requests may be under way at once. Beyond it they are refused: each holds a
+/// place at the store and at the upstream, and a queue would only make all of them late.
+pub const MAX_UNDER_WAY: u32 = 4_096;
+
+/// What an [`Enforcer`] is made of.
+pub struct Parts {
+    /// The policy in force.
+    pub policy: PolicyHandle,
+    /// Who remembers.
+    pub store: Arc<dyn Challenges>,
+    /// Where messages go.
+    pub outbox: Arc<dyn Outbox>,
+    /// The wallet backend.
+    pub upstream: Upstream,
+    /// The keys of the digests.
+    pub keyring: Arc<Keyring>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The host's clock: for tokens and texts; decisions go by the store's.
+    pub clock: Arc<dyn Clock>,
+    /// What becomes visible.
+    pub telemetry: Arc<Telemetry>,
+    /// The longest body of an intercepted request, in bytes.
+    pub max_body: usize,
+    /// How long such a body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+/// Decides on requests and carries the decisions out.
+pub struct Enforcer {
+    parts: Parts,
+    under_way: Arc<Semaphore>,
+}
+
+impl Enforcer {
+    /// Ready to handle requests.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, under_way: Arc::new(Semaphore::new(MAX_UNDER_WAY as usize)) }
+    }
+
+    /// Answers one request.
+    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let begun = Instant::now();
+        let in_force = self.parts.policy.current();
+        if let Err(problem) =
+            head::check(request.method(), request.uri(), request.version(), request.headers())
+        {
+            let denial = Denial::InvalidRequest(problem.details().to_owned());
+            return self.refuse_unread(&in_force, &request, denial, begun);
+        }
+        let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
+        match found {
+            Found::Unguarded(admission) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+            Found::Route { route, spelling } => {
+                let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
+                let spelling = spelling.into_owned();
+                self.guard_to_the_end(context, spelling, request, begun).await
+            }
+            Found::Refused { route: None, denial } => self.refuse_unread(&in_force, &request, denial, begun),
+            Found::Refused { route: Some(route), denial } => {
+                let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
+                let method = request.method().clone();
+                let response = self.deny(&context, &denial);
+                self.parts.telemetry.answered(&route.name, &method, response.status().as_u16(), begun.elapsed());
+                response
+            }
+        }
+    }
+
+    /// Waits until no intercepted request is under way, for a stop.
+    pub async fn drained(&self) {
+        // Fails only when the semaphore is closed, which nobody does.
+        let _all = self.under_way.acquire_many(MAX_UNDER_WAY).await;
+    }
+
+    async fn pass(
+        &self,
+        in_force: &InForce,
+        admission: Admission,
+        mut request: Request<Incoming>,
+        peer: IpAddr,
+        begun: Instant,
+    ) -> Response<Body> {
+        let method = request.method().clone();
+        let forwarding = in_force.forwarding(peer);
+        let origin = request.headers().get(http::header::ORIGIN).cloned();
+        headers::prepare_request(request.headers_mut(), &forwarding);
+        let telemetry = &self.parts.telemetry;
+        let response = match self.parts.upstream.forward(admission, request, Care::Plain).await {
+            Ok(response) => {
+                telemetry.upstream(None, begun.elapsed(), None);
+                response
+            }
+            Err(error) => {
+                telemetry.upstream(None, begun.elapsed(), Some(failure(&error)));
+                let request_id = RequestId::mint(self.parts.entropy.as_ref());
+                tracing::warn!(error = %error, decision_id = %request_id, "the upstream did not answer");
+                let denial = unanswered(&error);
+                respond::deny(&denial, &in_force.snapshot.cors, origin.as_ref(), &request_id)
+            }
+        };
+        telemetry.passed(&method, response.status().as_u16(), begun.elapsed());
+        response
+    }
+
+    fn refuse_unread(
+        &self,
+        in_force: &InForce,
+        request: &Request<Incoming>,
+        denial: Denial,
+        begun: Instant,
+    ) -> Response<Body> {
+        let request_id = RequestId::mint(self.parts.entropy.as_ref());
+        let origin = request.headers().get(http::header::ORIGIN);
+        let response = respond::deny(&denial, &in_force.snapshot.cors, origin, &request_id);
+        self.parts.telemetry.passed(request.method(), response.status().as_u16(), begun.elapsed());
+        response
+    }
+
+    /// Runs the guarded request as a task of its own: it goes on when the client hangs up, so that a
+    /// reservation is always settled, and a fault in it becomes an answer instead of a dead connection.
+    async fn guard_to_the_end(
+        self: &Arc<Self>,
+        context: Context,
+        spelling: String,
+        request: Request<Incoming>,
+        begun: Instant,
+    ) -> Response<Body> {
+        let context = Arc::new(context);
+        let method = request.method().clone();
+        let response = match Arc::clone(&self.under_way).try_acquire_owned() {
+            Err(_) => self.deny(&context, &Denial::Overloaded),
+            Ok(place) => {
+                let (enforcer, shared) = (Arc::clone(self), Arc::clone(&context));
+                let task = tokio::spawn(async move {
+                    let response = enforcer.guard(&shared, spelling, request).await;
+                    drop(place);
+                    response
+                });
+                match task.await {
+                    Ok(response) => response,
+                    // The panic's own message is not shown: it could quote what it tripped over.
+                    Err(_) => {
+                        tracing::error!(decision_id = %context.request, route = %context.route.name,
+                            "a fault in the sidecar ended this request");
+                        self.deny(&context, &Denial::Internal)
+                    }
+                }
+            }
+        };
+        let telemetry = &self.parts.telemetry;
+        telemetry.answered(&context.route.name, &method, response.status().as_u16(), begun.elapsed());
+        response
+    }
+
+    /// Notes a refusal and puts it into an answer.
+    fn deny(&self, context: &Context, denial: &Denial) -> Response<Body> {
+        let actor = context.actor();
+        let telemetry = &self.parts.telemetry;
+        telemetry.emit(&Event::Decided { actor, reason: denial.reason() });
+        if let Denial::RateLimited { limit, retry_at, .. } = denial {
+            telemetry.emit(&Event::LimitHit { actor, limit, retry_at: *retry_at });
+        }
+        respond::deny(denial, &context.in_force.snapshot.cors, context.origin.as_ref(), &context.request)
+    }
+}
+
+/// What the client is told when the upstream did not answer.
+fn unanswered(error: &UpstreamError) -> Denial {
+    match error {
+        UpstreamError::Timeout(_) => Denial::UpstreamTimeout,
+        UpstreamError::NotSent(_) | UpstreamError::Unclear(_) => Denial::UpstreamUnavailable,
+        UpstreamError::Request(_) => Denial::InvalidRequest("The request broke off.".to_owned()),
+    }
+}
+
+/// The word for an upstream that did not answer, for metrics.
+fn failure(error: &UpstreamError) -> &'static str {
+    match error {
+        UpstreamError::NotSent(_) => "unavailable",
+        UpstreamError::Timeout(_) => "timeout",
+        UpstreamError::Unclear(_) => "unclear",
+        UpstreamError::Request(_) => "client",
+    }
+}
+
+impl InForce {
+    /// What the upstream is told about where a request came from.
+    fn forwarding(&self, peer: IpAddr) -> headers::Context<'_> {
+        headers::Context {
+            peer,
+            trusted: self.snapshot.identity.trusted_proxies.iter().any(|network| network.contains(peer)),
+            intermediary: &self.snapshot.intermediary_headers,
+        }
+    }
+}
+
+impl Context {
+    /// Who asked, for events.
+    pub fn actor(&self) -> Actor<'_> {
+        Actor {
+            route: &self.route.name,
+            request: &self.request,
+            subject: self.subject.get(),
+            trace: self.trace.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Files to a snapshot: what every scalar means, whether every name exists, and whether the parts
+//! fit together. Everything that is wrong is reported at once.
+
+mod hash;
+mod identity;
+mod limits;
+mod overlap;
+mod purposes;
+mod routes;
+mod templates;
+
+use std::path::Path;
+
+use super::diagnostic::{Code, Collector, Diagnostics};
+use super::document::tree::Text;
+use super::document::{self, Document, SourceFile};
+use super::route::RouteIndex;
+use super::snapshot::PolicySnapshot;
+use super::{lint, scalar};
+use limits::Limits;
+use templates::Templates;
+
+/// What a policy names outside of its files. The real one reads the environment and the disk.
+pub trait Resolver {
+    /// The value of an environment variable, if it is set and is text.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// With the reason, when it cannot be read.
+    fn file(&self, path: &Path) -> Result<Vec<u8>, String>;
+}
+
+/// A set that can be used.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The set.
+    pub snapshot: PolicySnapshot,
+    /// What is legal in it, but unwise.
+    pub warnings: Diagnostics,
+}
+
+/// Compiles a set of files, in the order in which they are given.
+///
+/// # Errors
+/// With everything that is wrong, in all files.
+pub fn compile(files: &[SourceFile], resolver: &dyn Resolver) -> Result<Compiled, Diagnostics> {
+    let mut out = Collector::new(files);
+    if !files.iter().any(SourceFile::is_policy) {
+        out.report_set(Code::NoFiles, "there is no policy file")
+            .advise("put at least one file that ends in `.yaml` or `.yml` there");
+        return Err(out.finish());
+    }
+    let document = document::parse(files, &mut out);
+    let snapshot = assemble(&document, files, resolver, &mut out);
+    match snapshot {
+        Some(snapshot) if !out.has_errors() => {
+            lint::lint(&document, &snapshot, &mut out);
+            Ok(Compiled { snapshot, warnings: out.finish() })
+        }
+        _ => Err(out.finish()),
+    }
+}
+
+fn assemble(
+    document: &Document,
+    files: &[SourceFile],
+    resolver: &dyn Resolver,
+    out: &mut Collector<'_>,
+) -> Option<PolicySnapshot> {
+    let limits = Limits::compile(document, out);
+    let identity = identity::compile(document, &limits, resolver, out);
+    let cors = identity::cors(document.cors.as_ref(), out);
+    let intermediary_headers = distinct(&document.intermediary, out)
+        .filter_map(|text| scalar::removable_header(text, out))
+        .collect();
+    let mut templates = Templates::find(files);
+    let purposes = purposes::compile(document, &limits, &mut templates, out);
+    templates.report_unused(out);
+    let (routes, routers) = routes::compile(document, &limits, &purposes, out);
+    let unprotected = distinct(&document.unprotect, out)
+        .filter_map(|text| scalar::path(text, out))
+        .map(str::to_owned)
+        .collect();
+    if out.has_errors() {
+        return None;
+    }
+    let mut paths = Vec::new();
+    for (index, route) in routes.iter().enumerate() {
+        let router = *routers.get(index)?;
+        paths.extend(route.paths.iter().map(|path| (path.as_str(), index, router)));
+    }
+    let index = match RouteIndex::build(&paths) {
+        Ok(index) => index,
+        Err(error) => {
+            out.report_set(Code::Path, format!("the paths cannot be told apart: {error}"));
+            return None;
+        }
+    };
+    let lockouts = purposes.values().map(|p| (p.name.clone(), p.lockout.clone())).collect();
+    Some(PolicySnapshot {
+        hash: hash::of(files),
+        identity: identity?,
+        cors,
+        intermediary_headers,
+        purposes,
+        limits: limits.rules,
+        routes,
+        index,
+        lockouts,
+        unprotected,
+    })
+}
+
+/// The entries of a list without repetitions, which are reported.
+fn distinct<'a>(list: &'a [Text], out: &mut Collector<'_>) -> std::vec::IntoIter<&'a Text> {
+    let mut first = std::collections::BTreeMap::new();
+    let mut kept = Vec::with_capacity(list.len());
+    for text in list {
+        if let Some(earlier) = first.get(text.text.as_str()) {
+            out.report(Code::ListedTwice, text.at, format!("`{}` is listed twice", text.text))
+                .also(*earlier, "the first one")
+                .advise("keep one of them");
+        } else {
+            first.insert(text.text.as_str(), text.at);
+            kept.push(text);
+        }
+    }
+    kept.into_iter()
+}

@@ -1,0 +1,156 @@
+//! Takes a mapping apart, field by field, and reports what does not belong.
+
+use std::collections::BTreeMap;
+
+use super::tree::{Kind, Node, Text};
+use crate::policy::diagnostic::{At, Code, Collector};
+use crate::policy::nearest::suggestion;
+
+/// The fields of one mapping.
+#[derive(Debug)]
+pub struct Fields {
+    /// What the mapping is, with an article, for messages.
+    what: &'static str,
+    /// Its place.
+    pub at: At,
+    fields: BTreeMap<&'static str, Node>,
+}
+
+impl Fields {
+    /// Opens a mapping that may have the `known` fields. Unknown and repeated ones are reported.
+    /// `None` when it is no mapping.
+    pub fn open(
+        node: Node,
+        what: &'static str,
+        known: &'static [&'static str],
+        out: &mut Collector<'_>,
+    ) -> Option<Self> {
+        let at = node.at;
+        let mut opened = Self { what, at, fields: BTreeMap::new() };
+        let mut keys: BTreeMap<&'static str, At> = BTreeMap::new();
+        for (key, value) in entries(node, what, out)? {
+            let Some(name) = known.iter().find(|name| **name == key.text) else {
+                out.report(Code::UnknownField, key.at, format!("{what} has no field `{}`", key.text))
+                    .advise(suggestion(&key.text, known.iter().copied()));
+                continue;
+            };
+            if let Some(first) = keys.insert(name, key.at) {
+                out.report(Code::RepeatedKey, key.at, format!("`{name}` is written twice"))
+                    .also(first, "the first one")
+                    .advise("keep one of them");
+                continue;
+            }
+            opened.fields.insert(name, value);
+        }
+        Some(opened)
+    }
+
+    /// Takes a field, if it is there and not null.
+    pub fn take(&mut self, name: &'static str) -> Option<Node> {
+        self.fields.remove(name).filter(|node| !matches!(node.kind, Kind::Null))
+    }
+
+    /// Takes a field that must be there.
+    pub fn need(&mut self, name: &'static str, example: &str, out: &mut Collector<'_>) -> Option<Node> {
+        let found = self.take(name);
+        if found.is_none() {
+            out.report(Code::MissingField, self.at, format!("{} needs `{name}`", self.what))
+                .advise(format!("write `{name}: {example}`"));
+        }
+        found
+    }
+
+    /// Takes a single value.
+    pub fn text(&mut self, name: &'static str, out: &mut Collector<'_>) -> Option<Text> {
+        let node = self.take(name)?;
+        text(node, &format!("`{name}`"), out)
+    }
+
+    /// Takes a single value that must be there.
+    pub fn need_text(&mut self, name: &'static str, example: &str, out: &mut Collector<'_>) -> Option<Text> {
+        let node = self.need(name, example, out)?;
+        text(node, &format!("`{name}`"), out)
+    }
+
+    /// Takes a list of single values. An absent one is empty.
+    pub fn texts(&mut self, name: &'static str, out: &mut Collector<'_>) -> Vec<Text> {
+        self.take(name).map(|node| texts(node, name, out)).unwrap_or_default()
+    }
+
+    /// Takes a list of single values that must be there and have an entry.
+    pub fn need_texts(&mut self, name: &'static str, example: &str, out: &mut Collector<'_>) -> Vec<Text> {
+        let Some(node) = self.need(name, example, out) else { return Vec::new() };
+        let at = node.at;
+        if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
+            out.report(Code::Empty, at, format!("`{name}` is empty"))
+                .advise(format!("write `{name}: {example}`"));
+        }
+        texts(node, name, out)
+    }
+}
+
+/// The entries of a mapping. `None`, and reported, when it is none.
+pub fn entries(node: Node, what: &str, out: &mut Collector<'_>) -> Option<Vec<(Text, Node)>> {
+    match node.kind {
+        Kind::Map(entries) => Some(entries),
+        Kind::Null => Some(Vec::new()),
+        Kind::Refused => None,
+        other => {
+            let message = format!("{what} is a mapping, and this is {}", other.name());
+            out.report(Code::WrongShape, node.at, message).advise("write `name: value` pairs");
+            None
+        }
+    }
+}
+
+/// The entries of a mapping whose keys are names that the policy gives; each may appear once.
+pub fn named(node: Node, what: &str, out: &mut Collector<'_>) -> Vec<(Text, Node)> {
+    let mut seen: BTreeMap<String, At> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for (key, value) in entries(node, what, out).unwrap_or_default() {
+        if let Some(first) = seen.get(&key.text) {
+            out.report(Code::RepeatedKey, key.at, format!("`{}` is written twice", key.text))
+                .also(*first, "the first one")
+                .advise("keep one of them");
+            continue;
+        }
+        seen.insert(key.text.clone(), key.at);
+        kept.push((key, value));
+    }
+    kept
+}
+
+/// The items of a list.
+pub fn items(node: Node, what: &str, out: &mut Collector<'_>) -> Vec<Node> {
+    match node.kind {
+        Kind::List(items) => items,
+        Kind::Null | Kind::Refused => Vec::new(),
+        other => {
+            let message = format!("{what} is a list, and this is {}", other.name());
+            out.report(Code::WrongShape, node.at, message)
+                .advise("write `[a, b]`, or one line with `- ` each");
+            Vec::new()
+        }
+    }
+}
+
+/// A single value.
+pub fn text(node: Node, what: &str, out: &mut Collector<'_>) -> Option<Text> {
+    match node.kind {
+        Kind::Scalar(text) => Some(Text { text, at: node.at }),
+        Kind::Refused => None,
+        other => {
+            let message = format!("{what} is a single value, and this is {}", other.name());
+            out.report(Code::WrongShape, node.at, message).advise("write one value");
+            None
+        }
+    }
+}
+
+/// A list of single values.
+pub fn texts(node: Node, name: &str, out: &mut Collector<'_>) -> Vec<Text> {
+    items(node, &format!("`{name}`"), out)
+        .into_iter()
+        .filter_map(|item| text(item, &format!("an entry of `{name}`"), out))
+        .collect()
+}

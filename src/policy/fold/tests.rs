@@ -1,0 +1,135 @@
+use super::*;
+use proptest::prelude::*;
+
+fn readings(path: &str) -> Vec<String> {
+    match fold(path.as_bytes()) {
+        Folded::Readings(forms) => forms.iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect(),
+        Folded::Ambiguous => panic!("{path:?} is ambiguous"),
+    }
+}
+
+#[test]
+fn a_plain_path_has_one_reading() {
+    for path in ["/", "/api/wallet/fund", "/API/x_1/a-b~c", "/img/logo.v2.png", "/u/a@b.c:1", "/fund/"] {
+        assert!(is_plain(path.as_bytes()), "{path:?}");
+        assert_eq!(readings(path).len(), 1, "{path:?}");
+    }
+}
+
+#[test]
+fn a_path_with_anything_special_is_not_plain() {
+    for path in [
+        "", "*", "fund", "//fund", "/a//b", "/./a", "/a/.", "/a/..", "/a/../b", "/fund.", "/fund./x",
+        "/.env", "/a%20", "/a;b", "/a+b", "/a\\b", "/a b", "/ä", "/a//", "/a?b", "/a#b", "/a|b", "/a\"b",
+    ] {
+        assert!(!is_plain(path.as_bytes()), "{path:?}");
+    }
+}
+
+#[test]
+fn every_known_trick_has_the_protected_path_among_its_readings() {
+    for trick in [
+        "/api/wallet/%66und",
+        "/api/wallet/%2566und",
+        "/api/wallet/%25252566und",
+        "/api%2fwallet%2Ffund",
+        "/api/wallet%252ffund",
+        "/api%5cwallet%5Cfund",
+        "/api\\wallet\\fund",
+        "//api/wallet/fund",
+        "/api//wallet///fund//",
+        "/api/./wallet/fund/.",
+        "/api/x/../wallet/fund",
+        "/api/wallet/fund/x/..%2f",
+        "/api/wallet/fund/x%2fy/%2e%2e",
+        "/api/wallet/fund;a%2f..",
+        "/api/wallet/fund;jsessionid=1",
+        "/api;x/wallet;y/fund;z",
+        "/x/..;/api/wallet/fund",
+        "/x/%2e%2e;/api/wallet/fund",
+        "/api/wallet/fund%00.png",
+        "/api/wallet/fund%3fx=1",
+        "/api/wallet/fund%23x",
+        "/api/wallet/fund%253fx",
+        "/api/wallet/fund%20",
+        "/api/wallet/fund+",
+        "/api/wallet/fund%09",
+        "/api/wallet/fund.",
+        "/api/wallet./fund...",
+        "/api/wallet/fu%0and",
+        "/api/wallet/fu%ffnd",
+        "/api%c0%afwallet%e0%80%affund",
+        "/api/wallet/%c1%a6und",
+        "/api/wallet/%u0066und",
+        "/api%u2215wallet/fund",
+        "/api/wallet/%ef%bd%86und",
+        "/api／wallet／fund",
+        "/api/wallet/ＦＵＮＤ",
+        "/api/wallet/%ef%bc%a6und",
+        "/api/wallet/fu%e2%80%8bnd",
+        "//host/api/wallet/fund",
+        "///user@host:80/api/wallet/fund",
+        "/\\host/api/wallet/fund",
+        "/%5chost/api/wallet/fund",
+        "/api/a//../wallet/fund",
+        "/api/a//../../wallet/fund",
+        "/api/%252e%252e/api/wallet/fund",
+        "/api/wallet/FUND",
+        "/%61%70%69/%77%61%6c%6c%65%74/%66%75%6e%64",
+    ] {
+        assert!(readings(trick).iter().any(|r| r == "/api/wallet/fund"), "{trick:?}: {:?}", readings(trick));
+    }
+    assert!(readings("/API/ſend/K").iter().any(|r| r == "/api/send/k"));
+}
+
+#[test]
+fn what_is_encoded_too_often_is_ambiguous() {
+    let deep = format!("/api/wallet/%{}66und", "25".repeat(8));
+    assert_eq!(fold(deep.as_bytes()), Folded::Ambiguous);
+    let wide: String = (0..40).map(|i| format!("//a;{i}%2f..%5c%3b%3f%c0%af")).collect();
+    assert_eq!(fold(wide.as_bytes()), Folded::Ambiguous);
+}
+
+#[test]
+fn ordinary_encoded_paths_have_few_readings() {
+    for path in [
+        "/files/My%20Documents/r%C3%A9sum%C3%A9%20(final).pdf",
+        "/users/jane%2Bdoe%40example.com/wallets",
+        "/search/50%25%20off",
+        "/img/a+b/../c.png",
+        "/a//b/c;v=1",
+    ] {
+        assert!(readings(path).len() <= 16, "{path:?}: {:?}", readings(path));
+    }
+}
+
+fn any_path() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "/", "//", ".", "..", "a", "B", "fund", ";", "?", "#", "%2f", "%2e", "%25", "%", "%5c", "\\", " ",
+        "+", "%00", "%c0%af", "ä", "／", "%u002f", "~", "0",
+    ]);
+    prop::collection::vec(part, 0..8).prop_map(|parts| format!("/{}", parts.concat()))
+}
+
+proptest! {
+    #[test]
+    fn folding_a_reading_again_gives_nothing_new(path in any_path()) {
+        if let Folded::Readings(first) = fold(path.as_bytes()) {
+            for reading in &first {
+                let Folded::Readings(second) = fold(reading) else { panic!("{path:?}") };
+                for again in second {
+                    prop_assert!(first.contains(&again), "{path:?}: {:?}", String::from_utf8_lossy(&again));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn folding_takes_any_bytes(path in prop::collection::vec(any::<u8>(), 0..200)) {
+        if is_plain(&path) {
+            prop_assert_eq!(fold(&path), Folded::Readings(vec![canonical(&path)]));
+        } else {
+            fold(&path);
+        }
+    }
+}

@@ -1,5 +1,0 @@
-//! What a mail says.
-
-/// (under construction)
-#[derive(Debug)]
-pub struct Template;

@@ -1,0 +1,175 @@
+//! The calls of the admin listener (`docs/api.yaml`).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::health::{EmailService, Health, PolicyState};
+use crate::domain::id::Purpose;
+use crate::domain::time::Clock;
+use crate::store::contract::{Ledger, Outbox};
+use crate::telemetry::event::Telemetry;
+
+/// What the composition root tells and does on behalf of an operator.
+#[async_trait]
+pub trait Operated: Send + Sync {
+    /// The way mail leaves; `None` without a relay.
+    fn email(&self) -> Option<EmailService>;
+
+    /// The policies.
+    fn policy(&self) -> PolicyState;
+
+    /// The purposes of the policy in force.
+    fn purposes(&self) -> Vec<Purpose>;
+
+    /// Loads the policies again, now.
+    async fn reload(&self) -> PolicyState;
+
+    /// Whether a stop was asked for.
+    fn is_draining(&self) -> bool;
+
+    /// Whether this is the admin token. `false` if there is none.
+    fn is_admin(&self, token: &str) -> bool;
+}
+
+/// Answers the calls.
+pub struct Admin {
+    /// What becomes visible.
+    pub telemetry: Arc<Telemetry>,
+    /// What the store knows.
+    pub ledger: Arc<dyn Ledger>,
+    /// Messages on their way.
+    pub outbox: Arc<dyn Outbox>,
+    /// The composition root.
+    pub operated: Arc<dyn Operated>,
+    /// The ids of the code keys.
+    pub code_keys: Vec<String>,
+    /// The host's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl Admin {
+    /// Answers one call.
+    pub async fn answer<B>(&self, request: Request<B>) -> Answer {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/livez" if is_read => text(StatusCode::OK, "ok"),
+            "/readyz" if is_read => self.ready().await,
+            "/health" if is_read => self.health().await,
+            "/metrics" if is_read => self.metrics().await,
+            "/livez" | "/readyz" | "/health" | "/metrics" => not_allowed("GET, HEAD"),
+            _ if !self.is_admin(request.headers()) => unauthorized(),
+            "/-/reload" if request.method() == Method::POST => self.reload().await,
+            "/-/reload" => not_allowed("POST"),
+            _ => error(StatusCode::NOT_FOUND, "not_found", "There is no such call."),
+        }
+    }
+
+    /// Ready: the policy is loaded (it always is once this answers), the store is reachable and no
+    /// stop was asked for. The upstream is not asked: it starts after its sidecar.
+    async fn ready(&self) -> Answer {
+        if self.operated.is_draining() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        }
+        match self.ledger.health().await {
+            Ok(_) => text(StatusCode::OK, "ok"),
+            Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("store {}", error.kind())),
+        }
+    }
+
+    /// Always 200: the body tells. A probe that restarts pods because mail is down helps nobody.
+    async fn health(&self) -> Answer {
+        let health = Health {
+            state: self.ledger.health().await,
+            email: self.operated.email(),
+            policy: self.operated.policy(),
+            code_keys: self.code_keys.clone(),
+            draining: self.operated.is_draining(),
+        };
+        json_answer(StatusCode::OK, &health.to_json())
+    }
+
+    async fn metrics(&self) -> Answer {
+        let metrics = self.telemetry.metrics();
+        let purposes = self.operated.purposes();
+        if let Ok(census) = self.ledger.census(&purposes).await {
+            metrics.set_census(&census, &purposes);
+        }
+        let depth = self.outbox.depth();
+        let oldest = depth.oldest.map(|oldest| self.clock.now().since(oldest)).unwrap_or_default();
+        metrics.set_outbox("email", depth.messages, oldest);
+        match metrics.render() {
+            Ok(rendered) => {
+                let mut answer = text(StatusCode::OK, &rendered);
+                let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+                answer.headers_mut().insert(header::CONTENT_TYPE, format);
+                answer
+            }
+            Err(problem) => {
+                tracing::error!(error = %problem, "the metrics could not be rendered");
+                error(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The metrics could not be rendered.")
+            }
+        }
+    }
+
+    async fn reload(&self) -> Answer {
+        let state = self.operated.reload().await;
+        let status = if state.error.is_none() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        let body = json!({
+            "success": state.error.is_none(),
+            "result": if state.error.is_none() { "ok" } else { "rejected" },
+            "hash": state.hash.as_str(),
+            "routes": state.routes,
+            "error": state.error,
+        });
+        json_answer(status, &body)
+    }
+
+    fn is_admin(&self, headers: &HeaderMap) -> bool {
+        let mut presented = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (presented.next(), presented.next()) else { return false };
+        let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        token.is_some_and(|token| self.operated.is_admin(token))
+    }
+}
+
+fn unauthorized() -> Answer {
+    let mut answer = error(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "Send the admin token as a bearer token. Without --admin-token-file these calls are off.",
+    );
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+fn not_allowed(allowed: &'static str) -> Answer {
+    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "See the Allow header.");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+fn error(status: StatusCode, word: &str, message: &str) -> Answer {
+    json_answer(status, &json!({ "success": false, "error": word, "message": message }))
+}
+
+fn json_answer(status: StatusCode, body: &Value) -> Answer {
+    let mut answer = text(status, &body.to_string());
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    answer
+}
+
+fn text(status: StatusCode, body: &str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
