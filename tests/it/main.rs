@@ -11,14 +11,15 @@
 mod support;
 
 mod architecture;
+mod delivery;
 mod documents;
+mod funding;
+mod lockout;
 mod policy_files;
+mod settling;
 mod store_conformance;
 mod store_differential;
 mod store_failures;
 mod store_limits;
 mod store_races;
 mod store_world;
-mod funding;
-mod lockout;
-mod settling;
