@@ -1,0 +1,5 @@
+//! Tests of behaviour against real parts.
+
+mod backends;
+mod router_differential;
+mod spellings;
