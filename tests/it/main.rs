@@ -11,12 +11,15 @@
 mod support;
 
 mod architecture;
+mod backends;
 mod delivery;
 mod documents;
 mod funding;
 mod lockout;
 mod policy_files;
+mod router_differential;
 mod settling;
+mod spellings;
 mod store_conformance;
 mod store_differential;
 mod store_failures;
