@@ -12,6 +12,8 @@ mod support;
 
 mod architecture;
 mod policy_files;
+mod policy_scale;
+mod reload;
 mod store_conformance;
 mod store_differential;
 mod store_failures;
