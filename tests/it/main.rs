@@ -17,6 +17,8 @@ mod documents;
 mod funding;
 mod lockout;
 mod policy_files;
+mod policy_scale;
+mod reload;
 mod router_differential;
 mod settling;
 mod spellings;
