@@ -11,7 +11,11 @@ pub mod identity;
 pub mod store;
 pub mod delivery;
 pub mod proxy;
+pub mod enforce;
 pub mod reload;
 pub mod server;
+pub mod config;
+pub mod app;
 #[cfg(feature = "demo")]
 pub mod lab;
+pub mod cli;

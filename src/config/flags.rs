@@ -96,6 +96,42 @@ pub struct ServeFlags {
     pub log: String,
 }
 
+impl ServeFlags {
+    /// The flags of a sidecar that stands before the demo's parts: state in memory, defaults otherwise.
+    #[cfg(feature = "demo")]
+    pub fn for_demo(
+        listen: String,
+        admin_listen: String,
+        upstream: String,
+        policies: PathBuf,
+        smtp: String,
+    ) -> Self {
+        let text = str::to_owned;
+        Self {
+            listen,
+            admin_listen,
+            admin_token_file: None,
+            upstream: Some(upstream),
+            policies,
+            state: None,
+            state_file: None,
+            smtp: Some(smtp),
+            smtp_file: None,
+            mail_from: Some(text("otp@wallet.example")),
+            code_keys: None,
+            code_keys_file: None,
+            store_deadline: text("250ms"),
+            upstream_timeout: text("30s"),
+            connect_timeout: text("1s"),
+            header_timeout: text("10s"),
+            drain: text("5s"),
+            max_connections: 1_000,
+            max_body: text("64KiB"),
+            log: text("pretty"),
+        }
+    }
+}
+
 /// Collects what is wrong, so that all of it is told at once.
 #[derive(Default)]
 struct Problems(Vec<String>);

@@ -85,16 +85,19 @@ impl EmailHealth {
         report.checked_at = Some(now);
     }
 
+    /// Asks the relay now.
+    pub async fn check(&self) {
+        let result = self.channel.probe().await;
+        self.observe(result.as_ref().copied());
+    }
+
     /// Asks the relay at once, and again whenever nothing was heard of it for `every`. Never ends.
     pub async fn run(&self, every: Duration) {
         loop {
             let age = self.report().checked_at.map(|at| self.clock.now().since(at));
             match age {
                 Some(age) if age < every => tokio::time::sleep(every.saturating_sub(age)).await,
-                _ => {
-                    let result = self.channel.probe().await;
-                    self.observe(result.as_ref().copied());
-                }
+                _ => self.check().await,
             }
         }
     }

@@ -83,7 +83,8 @@ impl State {
     ) -> Option<(Reference, &Challenge)> {
         let reference = self.pending.get(&(subject.clone(), purpose.clone()))?;
         self.challenge(subject, reference, now)
-            .filter(|challenge| challenge.is_pending())
+            // A forgotten reference may have come back under another purpose.
+            .filter(|challenge| challenge.is_pending() && challenge.purpose == *purpose)
             .map(|challenge| (reference.clone(), challenge))
     }
 

@@ -11,7 +11,9 @@ use super::{Enforcer, failure, unanswered};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::reason::Reason;
 use crate::identity::jwt::IdentityError;
-use crate::policy::body::{BodyRefusal, JudgedBody, parse_query};
+use crate::policy::body::form::parse_query;
+use crate::policy::body::names::field_conflicts;
+use crate::policy::body::{BodyRefusal, JudgedBody};
 use crate::policy::caller::Caller;
 use crate::policy::decision::{Admission, Denial};
 use crate::policy::facts::{Facts, take};
@@ -112,7 +114,7 @@ impl Enforcer {
             return Err(Denial::InvalidRequest(format!("{} takes no body here", head.method)));
         };
         let selected = &context.route.selected;
-        if let Some(conflict) = crate::policy::body::field_conflict(body.as_ref(), &query, selected) {
+        if let Some(conflict) = field_conflicts(body.as_ref(), &query, selected) {
             return Err(Denial::InvalidRequest(conflict));
         }
         Ok(Judged { facts: Facts { caller, client: context.client, body, query }, head })

@@ -10,7 +10,7 @@ use crate::policy::snapshot::PolicySnapshot;
 /// A policy and what was built from it.
 pub struct InForce {
     /// The compiled policies.
-    pub snapshot: PolicySnapshot,
+    pub snapshot: Arc<PolicySnapshot>,
     /// Checks tokens as the policy says.
     pub authenticator: Authenticator,
 }

@@ -209,7 +209,9 @@ impl Enforcer {
 fn unanswered(error: &UpstreamError) -> Denial {
     match error {
         UpstreamError::Timeout(_) => Denial::UpstreamTimeout,
-        UpstreamError::NotSent(_) | UpstreamError::Unclear(_) => Denial::UpstreamUnavailable,
+        UpstreamError::NotSent(_) | UpstreamError::Unclear(_) | UpstreamError::Switched => {
+            Denial::UpstreamUnavailable
+        },
         UpstreamError::Request(_) => Denial::InvalidRequest("The request broke off.".to_owned()),
     }
 }
@@ -219,7 +221,7 @@ fn failure(error: &UpstreamError) -> &'static str {
     match error {
         UpstreamError::NotSent(_) => "unavailable",
         UpstreamError::Timeout(_) => "timeout",
-        UpstreamError::Unclear(_) => "unclear",
+        UpstreamError::Unclear(_) | UpstreamError::Switched => "unclear",
         UpstreamError::Request(_) => "client",
     }
 }

@@ -50,9 +50,10 @@ impl Enforcer {
             Err(error) => {
                 let answer = match error {
                     UpstreamError::NotSent(_) => Answer::NotSent,
-                    UpstreamError::Timeout(_) | UpstreamError::Unclear(_) | UpstreamError::Request(_) => {
-                        Answer::Unclear
-                    }
+                    UpstreamError::Timeout(_)
+                    | UpstreamError::Unclear(_)
+                    | UpstreamError::Switched
+                    | UpstreamError::Request(_) => Answer::Unclear,
                 };
                 self.settle(context, rule, hold, answer).await;
                 Err(unanswered(&error))

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::body::form::Pairs;
 use super::body::{JudgedBody, Scalar};
 use super::caller::Caller;
 use super::decision::Denial;
@@ -22,7 +23,7 @@ pub struct Facts {
     /// The judged body, on routes whose methods carry one.
     pub body: Option<JudgedBody>,
     /// The names and values of the query.
-    pub query: Vec<(String, String)>,
+    pub query: Pairs,
 }
 
 impl Facts {
@@ -32,7 +33,7 @@ impl Facts {
     }
 
     /// The value that a selector means, if it is there and is a scalar.
-    pub fn select(&self, field: &Field) -> Option<Scalar> {
+    pub fn select(&self, field: &Field) -> Option<Scalar<'_>> {
         let name = field.path.first()?;
         match field.source {
             Source::Body => self.body.as_ref()?.get(&field.path),
@@ -40,8 +41,8 @@ impl Facts {
                 .query
                 .iter()
                 .find(|(key, _)| key == name)
-                .map(|(_, value)| Scalar::Text(value.clone())),
-            Source::Claims => self.caller.claim(name).map(|value| Scalar::Text(value.to_owned())),
+                .map(|(_, value)| Scalar::Text(value)),
+            Source::Claims => self.caller.claim(name).map(|value| Scalar::Text(value)),
             Source::Answer => None,
         }
     }
@@ -50,7 +51,7 @@ impl Facts {
     ///
     /// # Errors
     /// When it is missing or not a scalar.
-    pub fn require(&self, field: &Field) -> Result<Scalar, Denial> {
+    pub fn require(&self, field: &Field) -> Result<Scalar<'_>, Denial> {
         self.select(field).ok_or_else(|| {
             Denial::InvalidRequest(format!("`{}` is required", field.path.join(".")))
         })
@@ -66,7 +67,7 @@ impl Facts {
         known: &'a std::collections::BTreeMap<Purpose, T>,
     ) -> Result<&'a T, Denial> {
         let named = self.require(field)?;
-        let found = Purpose::parse(named.as_str()).ok().and_then(|purpose| known.get(&purpose));
+        let found = Purpose::parse(named.text()).ok().and_then(|purpose| known.get(&purpose));
         found.ok_or_else(|| {
             let names: Vec<&str> = known.keys().map(Purpose::as_str).collect();
             Denial::InvalidRequest(format!(
@@ -83,12 +84,12 @@ impl Facts {
     /// When the token has no address, or the request names another one.
     pub fn recipient(&self, rule: &RecipientRule) -> Result<Recipient, Denial> {
         let named = rule.named_by.as_ref().map(|field| self.require(field)).transpose()?;
-        let claimed = self.select(&rule.claim).and_then(|claim| Recipient::parse(claim.as_str()).ok());
+        let claimed = self.select(&rule.claim).and_then(|claim| Recipient::parse(claim.text()).ok());
         let Some(recipient) = claimed else {
             return Err(Denial::RecipientMismatch("your token carries no e-mail address".to_owned()));
         };
         match named {
-            Some(named) if !recipient.is_spelled(named.as_str()) => Err(Denial::RecipientMismatch(
+            Some(named) if !recipient.is_spelled(named.text()) => Err(Denial::RecipientMismatch(
                 "a code is sent only to the address of your account".to_owned(),
             )),
             _ => Ok(recipient),
@@ -104,7 +105,7 @@ impl Facts {
             .iter()
             .map(|(name, field)| Ok((name.as_str(), self.require(field)?)))
             .collect::<Result<Vec<_>, Denial>>()?;
-        Ok(Binding::of(values.iter().map(|(name, value)| (*name, value.as_str()))))
+        Ok(Binding::of(values.iter().map(|(name, value)| (*name, value.text()))))
     }
 
     /// Limits as they apply to this request.

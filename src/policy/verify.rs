@@ -34,10 +34,10 @@ pub fn before(
 ) -> Result<VerifyCommand, Denial> {
     let presented = facts.require(&rule.code)?;
     let reference = facts.require(&rule.reference)?;
-    let reference = Reference::parse(reference.as_str()).map_err(|problem| {
+    let reference = Reference::parse(reference.text()).map_err(|problem| {
         Denial::InvalidRequest(format!("invalid `{}`: {problem}", rule.reference.path.join(".")))
     })?;
-    let codes = presented_codes(snapshot, &presented);
+    let codes = presented_codes(snapshot, presented);
     if codes.is_empty() {
         return Err(Denial::InvalidRequest(format!(
             "invalid `{}`: must be the digits of the code",
@@ -61,7 +61,7 @@ pub fn before(
 /// What the presented value may mean: a text exactly the code it spells, a number also one that has
 /// lost its leading zeros. Purposes may differ in the length of their codes, and which purpose it is
 /// only the store knows.
-fn presented_codes(snapshot: &PolicySnapshot, presented: &Scalar) -> Vec<Code> {
+fn presented_codes(snapshot: &PolicySnapshot, presented: Scalar<'_>) -> Vec<Code> {
     let mut lengths: Vec<u8> = snapshot.purposes.values().map(|purpose| purpose.digits.get()).collect();
     lengths.sort_unstable();
     lengths.dedup();
@@ -69,7 +69,7 @@ fn presented_codes(snapshot: &PolicySnapshot, presented: &Scalar) -> Vec<Code> {
     lengths
         .into_iter()
         .filter_map(Digits::new)
-        .filter_map(|digits| Code::presented(presented.as_str(), is_number.then_some(digits)).map(|code| (digits, code)))
+        .filter_map(|digits| Code::presented(presented.text(), is_number.then_some(digits)).map(|code| (digits, code)))
         .filter(|(digits, code)| code.expose().len() == usize::from(digits.get()))
         .map(|(_, code)| code)
         .collect()
@@ -156,7 +156,7 @@ pub fn lock_notice(
     at: Timestamp,
 ) -> Result<Option<Message>, RenderError> {
     let claimed = purpose.address_claim.as_ref().and_then(|claim| facts.select(claim));
-    let Some(recipient) = claimed.and_then(|address| Recipient::parse(address.as_str()).ok()) else {
+    let Some(recipient) = claimed.and_then(|address| Recipient::parse(address.text()).ok()) else {
         return Ok(None);
     };
     let rendered =

@@ -37,6 +37,9 @@ pub enum LoadError {
         .0.join(", ")
     )]
     Unprotects(Vec<String>),
+    /// It is right in itself, but cannot be put in force.
+    #[error("{0}")]
+    Unusable(String),
     /// A defect of this program.
     #[error("the policy could not be read because of a defect in this program; please report it")]
     Defect,
@@ -183,7 +186,10 @@ impl Status {
 /// Who is told.
 pub trait Subscriber: Send + Sync {
     /// The set that requests see from now on. Called before the report.
-    fn replace(&self, snapshot: Arc<PolicySnapshot>);
+    ///
+    /// # Errors
+    /// With the reason, when it cannot be put in force. The last good set goes on.
+    fn replace(&self, snapshot: Arc<PolicySnapshot>) -> Result<(), String>;
 
     /// A reload was tried. Not called for [`Outcome::Unchanged`].
     fn report(&self, report: &ReloadReport);
@@ -245,10 +251,10 @@ impl Reloader {
         work.seen = attempt.fingerprint;
         // A set that is rejected may name other keys; those in force stay watched as well.
         let in_force = std::mem::replace(&mut work.key_files, attempt.key_files);
-        let outcome = match attempt.result.and_then(|taken| keeps_protection(&work.current, taken)) {
+        let taken = attempt.result.and_then(|taken| keeps_protection(&work.current, taken));
+        let outcome = match taken.and_then(|taken| self.put_in_force(taken)) {
             Ok((snapshot, warnings)) => {
-                work.current = Arc::new(snapshot);
-                self.subscriber.replace(Arc::clone(&work.current));
+                work.current = snapshot;
                 Outcome::Replaced { warnings }
             }
             Err(error) => {
@@ -270,6 +276,15 @@ impl Reloader {
         let report = ReloadReport { trigger, outcome, status };
         self.subscriber.report(&report);
         report
+    }
+
+    fn put_in_force(
+        &self,
+        (snapshot, warnings): (PolicySnapshot, Diagnostics),
+    ) -> Result<(Arc<PolicySnapshot>, Diagnostics), LoadError> {
+        let snapshot = Arc::new(snapshot);
+        self.subscriber.replace(Arc::clone(&snapshot)).map_err(LoadError::Unusable)?;
+        Ok((snapshot, warnings))
     }
 
     /// [`Reloader::reload`] off the threads that serve requests.

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use crate::proxy::body::Body;
 
+pub mod admin;
 pub mod connection;
 pub mod listener;
 mod io;

@@ -30,6 +30,13 @@ pub fn start(format: Format) {
     };
 }
 
+/// Writes nothing, for the demo, unless `RUST_LOG` says otherwise.
+pub fn quiet() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _already_started = lines.with_target(false).try_init();
+}
+
 fn user(actor: &Actor<'_>) -> String {
     actor.subject.map(Subject::masked).unwrap_or_default()
 }

@@ -11,8 +11,18 @@
 mod support;
 
 mod architecture;
+mod backends;
+mod delivery;
+mod documents;
+mod funding;
+mod lockout;
 mod identity;
 mod policy_files;
+mod policy_scale;
+mod reload;
+mod router_differential;
+mod settling;
+mod spellings;
 mod store_conformance;
 mod store_differential;
 mod store_failures;

@@ -10,12 +10,13 @@ mod routes;
 mod templates;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::diagnostic::{Code, Collector, Diagnostics};
 use super::document::tree::Text;
 use super::document::{self, Document, SourceFile};
-use super::route::RouteIndex;
-use super::snapshot::PolicySnapshot;
+use super::route::{RouteIndex, RouteIndexError};
+use super::snapshot::{PolicySnapshot, Route, Router};
 use super::{lint, scalar};
 use limits::Limits;
 use templates::Templates;
@@ -86,18 +87,7 @@ fn assemble(
     if out.has_errors() {
         return None;
     }
-    let mut paths = Vec::new();
-    for (index, route) in routes.iter().enumerate() {
-        let router = *routers.get(index)?;
-        paths.extend(route.paths.iter().map(|path| (path.as_str(), index, router)));
-    }
-    let index = match RouteIndex::build(&paths) {
-        Ok(index) => index,
-        Err(error) => {
-            out.report_set(Code::Path, format!("the paths cannot be told apart: {error}"));
-            return None;
-        }
-    };
+    let index = index(document, &routes, &routers, out)?;
     let lockouts = purposes.values().map(|p| (p.name.clone(), p.lockout.clone())).collect();
     Some(PolicySnapshot {
         hash: hash::of(files),
@@ -111,6 +101,35 @@ fn assemble(
         lockouts,
         unprotected,
     })
+}
+
+/// The index of all paths. It also knows spellings that only some backends take for the same path.
+fn index(
+    document: &Document,
+    routes: &[Arc<Route>],
+    routers: &[Router],
+    out: &mut Collector<'_>,
+) -> Option<RouteIndex> {
+    let mut paths = Vec::new();
+    for (index, (route, router)) in routes.iter().zip(routers).enumerate() {
+        paths.extend(route.paths.iter().map(|path| (path.as_str(), index, *router)));
+    }
+    let written: Vec<&Text> = document.routes.iter().flat_map(|route| &route.paths).collect();
+    let place = |path: &str| written.iter().rfind(|text| text.text == path).map(|text| text.at);
+    match RouteIndex::build(&paths) {
+        Ok(index) => return Some(index),
+        Err(RouteIndexError::Invalid { pattern, reason }) => {
+            let at = place(&pattern).unwrap_or_default();
+            out.report(Code::Path, at, format!("`{pattern}` is no path")).advise(reason);
+        }
+        Err(RouteIndexError::Clash { first, second }) => {
+            let at = place(&second).unwrap_or_default();
+            out.report(Code::Overlap, at, format!("`{second}` can match the same request as `{first}`"))
+                .also(place(&first).unwrap_or_default(), "the other path")
+                .advise("write both alike, or change one so that no request matches both");
+        }
+    }
+    None
 }
 
 /// The entries of a list without repetitions, which are reported.

@@ -112,7 +112,9 @@ impl Builder<'_, '_> {
                 Some(Ok(next)) => next,
                 Some(Err(error)) => {
                     let at = self.place(*error.marker(), 0);
-                    self.out.report(Code::Syntax, at, format!("this is not YAML: {}", error.info()));
+                    self.out.report(Code::Syntax, at, format!("this is not YAML: {}", error.info())).advise(
+                        "check brackets and indentation; quote texts with any of { } [ ] , : # * & !",
+                    );
                     return false;
                 }
             };

@@ -1,5 +1,7 @@
 //! Idle connections give their buffers back, and nobody notices.
 
+use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::support::*;
@@ -10,47 +12,67 @@ fn eager() -> ListenerSettings {
     ListenerSettings { park_after: Duration::from_millis(10), ..ListenerSettings::default() }
 }
 
+/// Runs clients on a thread of their own: on the listener's they could only act between its steps.
+async fn elsewhere<F>(clients: impl FnOnce() -> F + Send + 'static)
+where
+    F: Future<Output = ()>,
+{
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(clients());
+    };
+    tokio::task::spawn_blocking(run).await.unwrap();
+}
+
 async fn pause(micros: u64) {
     tokio::time::sleep(Duration::from_micros(micros)).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_request_sent_at_the_moment_of_parking_is_answered_and_the_connection_stays() {
     let (backend, _) = recorder(|got| ok(got.line())).await;
     let front = Front::with(backend, eager(), |_| {}).await;
-    let clients = (0..40_u64).map(|nth| {
-        let address = front.address;
-        tokio::spawn(async move {
-            let mut client = Client::at(address).await;
-            for round in 0..60_u64 {
-                // The tick is 5 ms and parking takes one or two: sweep over that span.
-                pause(4_000 + (nth * 37 + round * 211) % 8_000).await;
-                let answer = client.ask(format!("GET /{round} HTTP/1.1\r\nHost: w\r\n\r\n")).await;
-                assert_eq!(answer.body, format!("GET /{round} HTTP/1.1").as_bytes());
-                assert!(answer.all("connection").is_empty(), "{}", answer.head);
-            }
-        })
-    });
-    for client in clients.collect::<Vec<_>>() {
-        client.await.unwrap();
+    let address = front.address;
+    elsewhere(move || async move {
+        let clients: Vec<_> = (0..40).map(|nth| tokio::spawn(sweep(address, nth))).collect();
+        for client in clients {
+            client.await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// Asks again and again, around the time when the connection is parked: the tick is 5 ms, and parking
+/// takes one or two.
+async fn sweep(address: SocketAddr, nth: u64) {
+    let mut client = Client::at(address).await;
+    for round in 0..60_u64 {
+        pause(4_000 + (nth * 37 + round * 211) % 8_000).await;
+        let answer = client.ask(format!("GET /{round} HTTP/1.1\r\nHost: w\r\n\r\n")).await;
+        assert_eq!(answer.body, format!("GET /{round} HTTP/1.1").as_bytes());
+        assert!(answer.all("connection").is_empty(), "{}", answer.head);
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_head_that_comes_in_pieces_around_parking_is_one_request() {
     let (backend, _) = recorder(|got| ok(&String::from_utf8_lossy(&got.body))).await;
     let front = Front::with(backend, eager(), |_| {}).await;
-    let mut client = Client::to(&front).await;
-    for round in 0..60_u64 {
-        let request = format!("POST /{round} HTTP/1.1\r\nHost: w\r\nContent-Length: 4\r\n\r\nbody");
-        let cut = 1 + (round as usize * 7) % (request.len() - 1);
-        pause(4_000 + round * 211 % 8_000).await;
-        client.write(&request[..cut]).await;
-        pause(4_000 + round * 173 % 12_000).await;
-        let answer = client.ask(&request[cut..]).await;
-        assert_eq!(answer.body, b"body", "round {round}, cut at {cut}");
-        assert!(answer.all("connection").is_empty(), "{}", answer.head);
-    }
+    let address = front.address;
+    elsewhere(move || async move {
+        let mut client = Client::at(address).await;
+        for round in 0..60 {
+            let request = format!("POST /{round} HTTP/1.1\r\nHost: w\r\nContent-Length: 4\r\n\r\nbody");
+            let (start, rest) = request.split_at(1 + (round * 7) % (request.len() - 1));
+            pause(4_000 + round as u64 * 211 % 8_000).await;
+            client.write(start).await;
+            pause(4_000 + round as u64 * 173 % 12_000).await;
+            let answer = client.ask(rest).await;
+            assert_eq!(answer.body, b"body", "round {round}, after {start:?}");
+            assert!(answer.all("connection").is_empty(), "{}", answer.head);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -38,6 +38,11 @@ fn put(outbox: &ProcessOutbox, number: u64) {
     outbox.reserve().unwrap().put(message(number));
 }
 
+/// What comes, or a failed test instead of one that never ends.
+async fn soon<T>(coming: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), coming).await.expect("nothing came")
+}
+
 fn number(claimed: &Claimed) -> u64 {
     u64::from_str_radix(claimed.message.request.as_str(), 16).unwrap()
 }
@@ -49,7 +54,7 @@ async fn messages_leave_in_the_order_in_which_they_came() {
         put(&outbox, sent);
     }
     for expected in 1..=3 {
-        let claimed = outbox.claim().await.unwrap();
+        let claimed = soon(outbox.claim()).await.unwrap();
         assert_eq!((number(&claimed), claimed.attempt), (expected, 0));
     }
 }
@@ -58,7 +63,7 @@ async fn messages_leave_in_the_order_in_which_they_came() {
 async fn reserved_waiting_and_held_messages_all_take_a_place() {
     let (outbox, _) = outbox(2);
     put(&outbox, 1);
-    let held = outbox.claim().await.unwrap();
+    let held = soon(outbox.claim()).await.unwrap();
     let place = outbox.reserve().unwrap();
     assert!(outbox.reserve().is_err(), "a third place was given");
     drop(place);
@@ -72,13 +77,13 @@ async fn reserved_waiting_and_held_messages_all_take_a_place() {
 async fn a_retry_waits_for_its_time_and_lets_others_pass() {
     let (outbox, clock) = outbox(2);
     put(&outbox, 1);
-    let first = outbox.claim().await.unwrap();
+    let first = soon(outbox.claim()).await.unwrap();
     outbox.ack(first, Ack::RetryAt(START.plus(Duration::from_secs(4))));
     put(&outbox, 2);
-    assert_eq!(number(&outbox.claim().await.unwrap()), 2);
+    assert_eq!(number(&soon(outbox.claim()).await.unwrap()), 2);
     assert!(outbox.claim().now_or_never().is_none(), "a retry came too early");
     clock.advance(Duration::from_secs(4));
-    let again = outbox.claim().await.unwrap();
+    let again = soon(outbox.claim()).await.unwrap();
     assert_eq!((number(&again), again.attempt), (1, 1));
 }
 
@@ -95,27 +100,27 @@ async fn a_waiting_claim_wakes_up_when_a_retry_is_due() {
     let outbox = ProcessOutbox::new(2, Arc::new(Running(Instant::now())));
     for (number, wait) in [(1, 60), (2, 30)] {
         put(&outbox, number);
-        let claimed = outbox.claim().await.unwrap();
+        let claimed = soon(outbox.claim()).await.unwrap();
         outbox.ack(claimed, Ack::RetryAt(START.plus(Duration::from_millis(wait))));
     }
-    assert_eq!(number(&outbox.claim().await.unwrap()), 2);
-    assert_eq!(number(&outbox.claim().await.unwrap()), 1);
+    assert_eq!(number(&soon(outbox.claim()).await.unwrap()), 2);
+    assert_eq!(number(&soon(outbox.claim()).await.unwrap()), 1);
 }
 
 #[tokio::test]
 async fn closing_hands_out_what_is_queued_at_once_and_then_ends() {
     let (outbox, _) = outbox(3);
     put(&outbox, 1);
-    let first = outbox.claim().await.unwrap();
+    let first = soon(outbox.claim()).await.unwrap();
     outbox.ack(first, Ack::RetryAt(START.plus(Duration::from_secs(30))));
     put(&outbox, 2);
     outbox.close();
     assert!(outbox.reserve().is_err(), "a closed outbox took a message");
     for _ in 0..2 {
-        let claimed = outbox.claim().await.unwrap();
+        let claimed = soon(outbox.claim()).await.unwrap();
         outbox.ack(claimed, Ack::Done);
     }
-    assert!(outbox.claim().await.is_none());
+    assert!(soon(outbox.claim()).await.is_none());
 }
 
 #[tokio::test]
@@ -123,7 +128,7 @@ async fn a_closed_outbox_does_not_end_while_a_message_is_held_or_a_place_is_rese
     let (outbox, _) = outbox(2);
     put(&outbox, 1);
     let place = outbox.reserve().unwrap();
-    let held = outbox.claim().await.unwrap();
+    let held = soon(outbox.claim()).await.unwrap();
     outbox.close();
     let ends = async { outbox.claim().await.is_none() };
     tokio::pin!(ends);
@@ -131,7 +136,7 @@ async fn a_closed_outbox_does_not_end_while_a_message_is_held_or_a_place_is_rese
     outbox.ack(held, Ack::Done);
     assert!(ends.as_mut().now_or_never().is_none(), "ended although a place was reserved");
     drop(place);
-    assert!(ends.await);
+    assert!(soon(ends).await);
 }
 
 #[tokio::test]
@@ -140,7 +145,7 @@ async fn depth_counts_what_is_held_and_knows_the_oldest() {
     assert_eq!(outbox.depth(), OutboxDepth::default());
     put(&outbox, 7);
     put(&outbox, 8);
-    let oldest = outbox.claim().await.unwrap();
+    let oldest = soon(outbox.claim()).await.unwrap();
     let at = |number| Some(START.plus(Duration::from_millis(number)));
     assert_eq!(outbox.depth(), OutboxDepth { messages: 2, oldest: at(7) });
     outbox.ack(oldest, Ack::Done);
@@ -158,7 +163,7 @@ fn messages_put_on_other_threads_reach_claimers_on_this_runtime() {
             let outbox = Arc::clone(&outbox);
             runtime.spawn(async move {
                 let mut seen = Vec::new();
-                while let Some(claimed) = outbox.claim().await {
+                while let Some(claimed) = soon(outbox.claim()).await {
                     seen.push(number(&claimed));
                     outbox.ack(claimed, Ack::Done);
                 }

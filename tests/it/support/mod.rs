@@ -5,3 +5,4 @@ pub mod client;
 pub mod random;
 pub mod redis;
 pub mod sidecar;
+pub mod smtp;

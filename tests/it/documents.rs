@@ -1,0 +1,161 @@
+//! The reference pages say what the code does: no word, metric or link more, and none less.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every longest run of `allowed` characters that starts with `prefix`.
+fn words(text: &str, prefix: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+    let runs = text.split(|c| !is_part(c)).filter(|run| run.starts_with(prefix));
+    runs.map(str::to_owned).collect()
+}
+
+/// What stands in the first column of a table, between backticks.
+fn first_column(page: &str) -> BTreeSet<String> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.filter_map(|row| row.split_once(" |")).map(|(cell, _)| cell);
+    cells.flat_map(|cell| words(cell, "otp_")).collect()
+}
+
+#[test]
+fn the_page_of_metrics_has_every_family_and_no_other() {
+    let source = read("src/telemetry/metrics.rs");
+    let families: BTreeSet<String> = source
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|literal| literal.starts_with("otp_"))
+        .map(str::to_owned)
+        .collect();
+    assert!(families.len() > 20, "the families were not found: {families:?}");
+    assert_eq!(first_column(&read("docs/metrics.md")), families);
+}
+
+/// The field names that a part of the policy reader lists, in brackets after `&[`.
+fn fields_in(source: &str) -> BTreeSet<String> {
+    let lists = source.split("&[\"").skip(1).filter_map(|rest| rest.split_once(']')).map(|(list, _)| list);
+    let names = lists.flat_map(|list| list.split(',').map(|name| name.trim().trim_matches('"').to_owned()));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn the_policy_reference_has_every_field() {
+    let page = read("docs/policy.md");
+    let explained: BTreeSet<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|line| line.split(" | ").next())
+        .flat_map(|cell| cell.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .collect();
+    for part in ["mod", "identity", "limits", "purposes", "routes"] {
+        let fields = fields_in(&read(&format!("src/policy/document/{part}.rs")));
+        assert!(!fields.is_empty(), "no fields were found in {part}.rs");
+        let missing: Vec<&String> = fields.iter().filter(|name| !explained.contains(name.as_str())).collect();
+        assert!(missing.is_empty(), "{part}.rs: {missing:?}");
+    }
+}
+
+/// Status and word of every refusal, as the code writes them.
+fn refusals_in_code() -> BTreeSet<(u16, String)> {
+    let source = read("src/enforce/respond.rs");
+    let found = source.split("S::").skip(1).filter_map(|rest| {
+        let (status, rest) = rest.split_once(", \"")?;
+        let (word, _) = rest.split_once('"')?;
+        Some((code(status)?, word.to_owned()))
+    });
+    found.collect()
+}
+
+fn code(name: &str) -> Option<u16> {
+    let known = [
+        ("BAD_REQUEST", 400),
+        ("UNAUTHORIZED", 401),
+        ("FORBIDDEN", 403),
+        ("METHOD_NOT_ALLOWED", 405),
+        ("PAYLOAD_TOO_LARGE", 413),
+        ("UNSUPPORTED_MEDIA_TYPE", 415),
+        ("LOCKED", 423),
+        ("TOO_MANY_REQUESTS", 429),
+        ("INTERNAL_SERVER_ERROR", 500),
+        ("BAD_GATEWAY", 502),
+        ("SERVICE_UNAVAILABLE", 503),
+        ("GATEWAY_TIMEOUT", 504),
+    ];
+    known.iter().find(|(known, _)| *known == name.trim()).map(|(_, code)| *code)
+}
+
+#[test]
+fn the_page_of_errors_has_every_word_with_its_status_and_no_other() {
+    let page = read("docs/errors.md");
+    let listed: BTreeSet<(u16, String)> = page
+        .lines()
+        .filter_map(|line| {
+            let (status, rest) = line.strip_prefix("| ")?.split_once(" | [`")?;
+            Some((status.parse().ok()?, rest.split_once('`')?.0.to_owned()))
+        })
+        .collect();
+    assert!(listed.len() > 15, "the table was not found: {listed:?}");
+    assert_eq!(listed, refusals_in_code());
+    for (_, word) in &listed {
+        assert!(page.contains(&format!("### `{word}`\n")), "{word} is listed but not explained");
+    }
+}
+
+#[test]
+fn the_description_of_the_api_names_every_word() {
+    let page = read("docs/api.yaml");
+    for (status, word) in refusals_in_code() {
+        let named =
+            [format!("const: {word} "), format!("{word},"), format!("{word}]"), format!("const: {word}}}")];
+        assert!(named.iter().any(|form| page.contains(form)), "{status} {word}");
+    }
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "docs/errors.md",
+        "docs/metrics.md",
+        "docs/policy.md",
+        "docs/threat-model.md",
+    ];
+    let mut dead = Vec::new();
+    for page in pages {
+        let text = read(page);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let folder = Path::new(page).parent().unwrap_or(Path::new(""));
+            let path = if file.is_empty() { PathBuf::from(page) } else { folder.join(file) };
+            let found = fs::read_to_string(root().join(&path)).is_ok_and(|text| has_anchor(&text, anchor));
+            if !found {
+                dead.push(format!("{page} → {target}"));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:?}");
+}
+
+/// Whether a heading has this anchor, as GitHub makes them.
+fn has_anchor(page: &str, anchor: &str) -> bool {
+    let slug = |heading: &str| -> String {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+    };
+    let mut headings = page.lines().filter(|line| line.starts_with('#'));
+    anchor.is_empty() || headings.any(|line| slug(line.trim_start_matches('#').trim()) == anchor)
+}

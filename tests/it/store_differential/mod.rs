@@ -1,0 +1,143 @@
+//! The rules of `domain` and the scripts in a real Redis, side by side: the same random commands at the
+//! same times must have the same outcomes and leave the same census.
+//!
+//! `TEST_SEED=…` repeats a run, `DIFFERENTIAL_COMMANDS=…` makes it longer.
+
+mod coverage;
+mod generator;
+
+use std::sync::Arc;
+
+use otp_sidecar::domain::admit::{AdmitCommand, AdmitOutcome, admit};
+use otp_sidecar::domain::issue::{IssueCommand, IssueOutcome, issue};
+use otp_sidecar::domain::state::{Census, State};
+use otp_sidecar::domain::time::{Clock, ManualClock, Timestamp};
+use otp_sidecar::domain::verify::{
+    SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome, settle, verify,
+};
+use otp_sidecar::store::contract::{Challenges, Ledger, StoreError};
+use otp_sidecar::store::redis::RedisStore;
+
+use self::coverage::Coverage;
+use self::generator::{Generator, purposes};
+use crate::store_world::{START, patient};
+use crate::support::random::Random;
+use crate::support::redis::RedisServer;
+
+/// Commands of the normal run.
+const COMMANDS: usize = 24_000;
+/// Commands until everything is forgotten and begins anew.
+const EPISODE: usize = 400;
+/// Commands from one census to the next.
+const CENSUS_EVERY: usize = 5;
+
+#[derive(Debug, Clone)]
+enum Command {
+    Admit(AdmitCommand),
+    Issue(IssueCommand),
+    Verify(VerifyCommand),
+    Settle(SettleCommand),
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Admit(AdmitOutcome),
+    Issue(IssueOutcome),
+    Verify(VerifyOutcome),
+    Settle(SettleOutcome),
+}
+
+impl Command {
+    fn by_the_rules(&self, state: &mut State, now: Timestamp) -> Outcome {
+        match self {
+            Self::Admit(command) => Outcome::Admit(admit(state, command, now)),
+            Self::Issue(command) => Outcome::Issue(issue(state, command, now)),
+            Self::Verify(command) => Outcome::Verify(verify(state, command, now)),
+            Self::Settle(command) => Outcome::Settle(settle(state, command, now)),
+        }
+    }
+
+    async fn by_the_scripts(&self, store: &RedisStore) -> Result<(Timestamp, Outcome), StoreError> {
+        Ok(match self {
+            Self::Admit(command) => {
+                let stamped = store.admit(command).await?;
+                (stamped.at, Outcome::Admit(stamped.outcome))
+            }
+            Self::Issue(command) => {
+                let stamped = store.issue(command).await?;
+                (stamped.at, Outcome::Issue(stamped.outcome))
+            }
+            Self::Verify(command) => {
+                let stamped = store.verify(command).await?;
+                (stamped.at, Outcome::Verify(stamped.outcome))
+            }
+            Self::Settle(command) => {
+                let stamped = store.settle(command).await?;
+                (stamped.at, Outcome::Settle(stamped.outcome))
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_scripts_decide_as_the_rules_do() {
+    let seed = Random::fresh_seed();
+    let commands = std::env::var("DIFFERENTIAL_COMMANDS").ok().and_then(|text| text.parse().ok());
+    let commands: usize = commands.unwrap_or(COMMANDS);
+    let server = RedisServer::start();
+    let clock = Arc::new(ManualClock::at(START));
+    let store = RedisStore::new(&patient(&server)).unwrap().on_clock(clock.clone());
+    let (mut random, mut coverage) = (Random::new(seed), Coverage::default());
+    for episode in 0..commands / EPISODE {
+        server.ask::<()>(&["FLUSHALL"]);
+        let place = format!("seed {seed}, episode {episode}");
+        run_episode(&store, &clock, &mut random, &mut coverage, &place).await;
+        let without_expiry = keys_without_expiry(&server);
+        assert!(without_expiry.is_empty(), "{place}: {without_expiry:?} would stay for ever");
+    }
+    coverage.check(commands, seed);
+}
+
+async fn run_episode(
+    store: &RedisStore,
+    clock: &ManualClock,
+    random: &mut Random,
+    coverage: &mut Coverage,
+    place: &str,
+) {
+    let (mut state, mut generator) = (State::default(), Generator::default());
+    for step in 0..EPISODE {
+        clock.advance(generator.wait(random, clock.now()));
+        let now = clock.now();
+        let command = generator.command(random);
+        let before = state.clone();
+        let expected = command.by_the_rules(&mut state, now);
+        let decided = command.by_the_scripts(store).await;
+        let (at, outcome) =
+            decided.unwrap_or_else(|error| panic!("{place}, step {step}: {error}\n{command:#?}"));
+        assert_eq!((at, &outcome), (now, &expected), "{place}, step {step}: {command:#?}\n{before:#?}");
+        coverage.note(&generator, &command, &outcome, &before, now);
+        generator.learn(&command, &outcome, now);
+        if step % CENSUS_EVERY == 0 {
+            let counted = store.census(&purposes()).await.unwrap();
+            assert_eq!(counted, by_purpose(&state, now), "{place}, census after step {step}: {command:#?}");
+        }
+    }
+}
+
+/// The rules' census, with the zeros that a store adds.
+fn by_purpose(state: &State, now: Timestamp) -> Census {
+    let mut census = state.census(now);
+    for purpose in purposes() {
+        census.pending.entry(purpose.clone()).or_default();
+        census.locked.entry(purpose).or_default();
+    }
+    census
+}
+
+fn keys_without_expiry(server: &RedisServer) -> Vec<String> {
+    let script = "local lasting = {} \
+                  for _, key in ipairs(redis.call('KEYS', '*')) do \
+                  if redis.call('PTTL', key) < 0 then lasting[#lasting + 1] = key end end return lasting";
+    server.ask(&["EVAL", script, "0"])
+}
