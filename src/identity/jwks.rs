@@ -78,7 +78,12 @@ struct Registry {
 
 impl JwksRegistry {
     /// An empty registry. Nothing is fetched until [`JwksRegistry::run`] runs.
-    pub fn new(pace: Pace) -> Self {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As [`JwksRegistry::new`], at another pace.
+    pub fn with_pace(pace: Pace) -> Self {
         Self(Arc::new(Registry { pace, ..Registry::default() }))
     }
 

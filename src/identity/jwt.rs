@@ -188,11 +188,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// As [`Authenticator::authenticate`].
-    pub async fn authenticate_fresh(
-        &self,
-        headers: &HeaderMap,
-        now: Timestamp,
-    ) -> Result<Caller, IdentityError> {
+    pub async fn identify(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, IdentityError> {
         let first = self.authenticate(headers, now);
         let unknown_yet = matches!(
             first,

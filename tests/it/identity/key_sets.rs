@@ -37,14 +37,14 @@ struct Site {
 impl Site {
     async fn start(answer: Answer, pace: Pace) -> Self {
         let server = KeyServer::start(answer).await;
-        let registry = JwksRegistry::new(pace);
+        let registry = JwksRegistry::with_pace(pace);
         let authenticator = of(&server, &registry);
         let task = tokio::spawn(registry.clone().run());
         Self { server, registry, authenticator, task }
     }
 
     async fn ask(&self, token: &str) -> Result<Caller, IdentityError> {
-        self.authenticator.authenticate_fresh(&bearer(token), now()).await
+        self.authenticator.identify(&bearer(token), now()).await
     }
 }
 
