@@ -60,7 +60,9 @@ fn words(denial: &Denial) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
     const FAILED: &str = "OTP verification failed";
     match denial {
-        Denial::AmbiguousPath | Denial::InvalidRequest(_) => (S::BAD_REQUEST, "invalid_request", "Invalid request"),
+        Denial::AmbiguousPath | Denial::InvalidRequest(_) => {
+            (S::BAD_REQUEST, "invalid_request", "Invalid request")
+        }
         Denial::CodeInvalid { .. } => (S::BAD_REQUEST, "otp_invalid", FAILED),
         Denial::CodeExpired => (S::BAD_REQUEST, "otp_expired", FAILED),
         Denial::CodeNotFound(_) => (S::BAD_REQUEST, "otp_not_found", FAILED),
@@ -83,13 +85,17 @@ fn words(denial: &Denial) -> (StatusCode, &'static str, &'static str) {
         }
         Denial::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         Denial::UpstreamUnavailable => (S::BAD_GATEWAY, "upstream_unavailable", "The service did not answer"),
-        Denial::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout", "The service did not answer in time"),
+        Denial::UpstreamTimeout => {
+            (S::GATEWAY_TIMEOUT, "upstream_timeout", "The service did not answer in time")
+        }
         Denial::StateUnavailable => {
             (S::SERVICE_UNAVAILABLE, "state_unavailable", "Temporarily unavailable. Try again in a moment.")
         }
-        Denial::IdentityUnavailable => {
-            (S::SERVICE_UNAVAILABLE, "identity_unavailable", "Temporarily unavailable. Try again in a moment.")
-        }
+        Denial::IdentityUnavailable => (
+            S::SERVICE_UNAVAILABLE,
+            "identity_unavailable",
+            "Temporarily unavailable. Try again in a moment.",
+        ),
         Denial::Overloaded => {
             (S::SERVICE_UNAVAILABLE, "overloaded", "Temporarily overloaded. Try again in a moment.")
         }
@@ -107,7 +113,8 @@ fn details(denial: &Denial) -> String {
         Denial::CodeExpired => "The code has expired. Request a new one.".to_owned(),
         Denial::CodeNotFound(NotFound::Unknown) => "No code was issued for this reference.".to_owned(),
         Denial::CodeNotFound(NotFound::Superseded) => {
-            "A newer request took the place of this one. Use the reference and the code of the newer one.".to_owned()
+            "A newer request took the place of this one. Use the reference and the code of the newer one."
+                .to_owned()
         }
         Denial::CodeNotFound(NotFound::UnknownKey) => {
             "This code can no longer be checked. Request a new one.".to_owned()

@@ -112,7 +112,11 @@ async fn an_answer_without_a_readable_reference_passes_with_a_warning_and_opens_
     let backend = Backend::start().await;
     let (sidecar, _mailbox) = Sidecar::with_mail(&backend).await;
     let jane = sidecar.client().as_user("jane");
-    for answer in [json!({ "success": true }), json!({ "transactionReference": "a b" }), json!({ "transactionReference": 5 })] {
+    for answer in [
+        json!({ "success": true }),
+        json!({ "transactionReference": "a b" }),
+        json!({ "transactionReference": 5 }),
+    ] {
         backend.next(FUND, Mood::Answer(StatusCode::OK, answer));
         let funded = jane.fund(5_000).await;
         assert_eq!((funded.status, &funded.json()["otpSent"]), (StatusCode::OK, &Value::Bool(false)));
@@ -180,13 +184,19 @@ async fn status_follows_the_life_of_a_code() {
     let (sidecar, mailbox) = Sidecar::with_mail(&backend).await;
     let jane = sidecar.client().as_user("jane");
     let nothing = jane.status("wallet_funding").await.json();
-    assert_eq!((&nothing["exists"], &nothing["attempts"], &nothing["maxAttempts"]), (&json!(false), &json!(0), &json!(3)));
+    assert_eq!(
+        (&nothing["exists"], &nothing["attempts"], &nothing["maxAttempts"]),
+        (&json!(false), &json!(0), &json!(3))
+    );
 
     let reference = jane.fund(5_000).await.json()["transactionReference"].clone();
     let code = next_code(&mailbox).await;
     jane.verify(reference.as_str().unwrap(), &wrong(&code)).await;
     let pending = jane.status("wallet_funding").await.json();
-    assert_eq!((&pending["exists"], &pending["isValid"], &pending["attempts"]), (&json!(true), &json!(true), &json!(1)));
+    assert_eq!(
+        (&pending["exists"], &pending["isValid"], &pending["attempts"]),
+        (&json!(true), &json!(true), &json!(1))
+    );
     assert!((1..=300).contains(&pending["expiresIn"].as_u64().unwrap()));
 
     jane.verify(reference.as_str().unwrap(), &code).await;
