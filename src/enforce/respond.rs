@@ -56,13 +56,14 @@ fn wire(denial: &Denial) -> Wire {
     Wire { status, error, message, details: details(denial) }
 }
 
+/// Status, machine word and message, a line each: `docs/errors.md` is compared with these lines.
+#[rustfmt::skip]
 fn words(denial: &Denial) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
     const FAILED: &str = "OTP verification failed";
+    const UNAVAILABLE: &str = "Temporarily unavailable. Try again in a moment.";
     match denial {
-        Denial::AmbiguousPath | Denial::InvalidRequest(_) => {
-            (S::BAD_REQUEST, "invalid_request", "Invalid request")
-        }
+        Denial::AmbiguousPath | Denial::InvalidRequest(_) => (S::BAD_REQUEST, "invalid_request", "Invalid request"),
         Denial::CodeInvalid { .. } => (S::BAD_REQUEST, "otp_invalid", FAILED),
         Denial::CodeExpired => (S::BAD_REQUEST, "otp_expired", FAILED),
         Denial::CodeNotFound(_) => (S::BAD_REQUEST, "otp_not_found", FAILED),
@@ -71,34 +72,16 @@ fn words(denial: &Denial) -> (StatusCode, &'static str, &'static str) {
         Denial::RecipientMismatch(_) => (S::FORBIDDEN, "recipient_mismatch", "The code cannot be sent there"),
         Denial::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
         Denial::BodyTooLarge(_) => (S::PAYLOAD_TOO_LARGE, "body_too_large", "Request body too large"),
-        Denial::UnsupportedMediaType(_) => {
-            (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type")
-        }
-        Denial::Locked { lock: Lock::Until(_), .. } => {
-            (S::LOCKED, "locked", "Maximum OTP attempts exceeded. Try again later.")
-        }
-        Denial::Locked { lock: Lock::Disabled, .. } => {
-            (S::LOCKED, "disabled", "Maximum OTP attempts exceeded. Contact support.")
-        }
-        Denial::RateLimited { .. } => {
-            (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Try again later.")
-        }
+        Denial::UnsupportedMediaType(_) => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type"),
+        Denial::Locked { lock: Lock::Until(_), .. } => (S::LOCKED, "locked", "Maximum OTP attempts exceeded. Try again later."),
+        Denial::Locked { lock: Lock::Disabled, .. } => (S::LOCKED, "disabled", "Maximum OTP attempts exceeded. Contact support."),
+        Denial::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Try again later."),
         Denial::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         Denial::UpstreamUnavailable => (S::BAD_GATEWAY, "upstream_unavailable", "The service did not answer"),
-        Denial::UpstreamTimeout => {
-            (S::GATEWAY_TIMEOUT, "upstream_timeout", "The service did not answer in time")
-        }
-        Denial::StateUnavailable => {
-            (S::SERVICE_UNAVAILABLE, "state_unavailable", "Temporarily unavailable. Try again in a moment.")
-        }
-        Denial::IdentityUnavailable => (
-            S::SERVICE_UNAVAILABLE,
-            "identity_unavailable",
-            "Temporarily unavailable. Try again in a moment.",
-        ),
-        Denial::Overloaded => {
-            (S::SERVICE_UNAVAILABLE, "overloaded", "Temporarily overloaded. Try again in a moment.")
-        }
+        Denial::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout", "The service did not answer in time"),
+        Denial::StateUnavailable => (S::SERVICE_UNAVAILABLE, "state_unavailable", UNAVAILABLE),
+        Denial::IdentityUnavailable => (S::SERVICE_UNAVAILABLE, "identity_unavailable", UNAVAILABLE),
+        Denial::Overloaded => (S::SERVICE_UNAVAILABLE, "overloaded", "Temporarily overloaded. Try again in a moment."),
     }
 }
 

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::backend::{Backend, Mood};
-use crate::support::sidecar::{Sidecar, next_code, wrong};
+use crate::support::sidecar::{Folder, Sidecar, Start, next_code, wrong};
 
 const FUND: &str = "/api/wallet/fund";
 const VERIFY: &str = "/api/wallet/verify-otp";
@@ -110,7 +110,8 @@ async fn an_upstream_that_refuses_is_passed_on_untouched_and_no_code_is_made() {
 #[tokio::test]
 async fn an_answer_without_a_readable_reference_passes_with_a_warning_and_opens_nothing() {
     let backend = Backend::start().await;
-    let (sidecar, _mailbox) = Sidecar::with_mail(&backend).await;
+    let policies = Folder::with_shipped(&[("send-burst:   { max: 3", "send-burst:   { max: 10")]);
+    let sidecar = Start::before(&backend.url()).policies(policies.path()).ready();
     let jane = sidecar.client().as_user("jane");
     for answer in [
         json!({ "success": true }),
