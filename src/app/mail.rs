@@ -81,7 +81,8 @@ impl MailService {
         let settings = Settings { target: mail.relay.clone(), from, timing: Timing::default() };
         let channel = Arc::new(EmailChannel::new(settings, Arc::clone(clock)).context("--smtp")?);
         let health = Arc::new(EmailHealth::new(Arc::clone(&channel) as Arc<dyn Channel>, Arc::clone(clock)));
-        let reasons: Vec<&'static str> = FailureReason::ALL.iter().map(|reason| reason.as_str()).chain(["expired"]).collect();
+        let reasons: Vec<&'static str> =
+            FailureReason::ALL.iter().map(|reason| reason.as_str()).chain(["expired"]).collect();
         telemetry.metrics().prepare_email_errors(&reasons);
         let dispatcher = Dispatcher {
             outbox: Arc::clone(outbox) as Arc<dyn Outbox>,

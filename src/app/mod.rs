@@ -77,7 +77,8 @@ impl App {
         let telemetry = Arc::new(Telemetry::new().context("the metrics are inconsistent")?);
 
         let jwks = JwksRegistry::new();
-        let policies = Policies::load(&config.policies, jwks.clone(), Arc::clone(&telemetry), Arc::clone(&clock))?;
+        let policies =
+            Policies::load(&config.policies, jwks.clone(), Arc::clone(&telemetry), Arc::clone(&clock))?;
         let handle = policies.handle();
         anyhow::ensure!(
             config.mail.is_some() || !policies.needs_mail(),
@@ -186,7 +187,11 @@ impl App {
         let _no_receiver = stop_admin.send(true);
         let _panicked = admin.await;
         if cut > 0 || unsent > 0 {
-            tracing::warn!(connections_cut = cut, messages_unsent = unsent, "stopped before everything was done");
+            tracing::warn!(
+                connections_cut = cut,
+                messages_unsent = unsent,
+                "stopped before everything was done"
+            );
         } else {
             tracing::info!("stopped");
         }
@@ -248,6 +253,8 @@ async fn check_store(ledger: Arc<dyn Ledger>) {
                 tracing::warn!(store = health.kind, "{warning}");
             }
         }
-        Err(error) => tracing::warn!(error = %error, "the store does not answer yet: intercepted routes answer 503"),
+        Err(error) => {
+            tracing::warn!(error = %error, "the store does not answer yet: intercepted routes answer 503")
+        }
     }
 }

@@ -115,7 +115,8 @@ impl Subscriber for Switch {
 }
 
 fn in_force(snapshot: Arc<PolicySnapshot>, jwks: &JwksRegistry) -> anyhow::Result<InForce> {
-    let authenticator = Authenticator::new(&snapshot.identity, jwks).context("the policy's identity cannot be used")?;
+    let authenticator =
+        Authenticator::new(&snapshot.identity, jwks).context("the policy's identity cannot be used")?;
     Ok(InForce { snapshot, authenticator })
 }
 
@@ -137,7 +138,11 @@ fn warn(warnings: &Diagnostics) {
 
 fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {
     KnownLabels {
-        purposes: snapshot.purposes.values().map(|rules| (rules.name.clone(), rules.channel.as_str())).collect(),
+        purposes: snapshot
+            .purposes
+            .values()
+            .map(|rules| (rules.name.clone(), rules.channel.as_str()))
+            .collect(),
         limits: snapshot
             .limits
             .keys()

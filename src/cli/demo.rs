@@ -93,12 +93,7 @@ async fn show(flags: &DemoFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn prepare(
-    flags: &DemoFlags,
-    policies: &Path,
-    wallet: SocketAddr,
-    mailbox: &Mailbox,
-) -> anyhow::Result<App> {
+fn prepare(flags: &DemoFlags, policies: &Path, wallet: SocketAddr, mailbox: &Mailbox) -> anyhow::Result<App> {
     let listen = match (flags.listen, flags.once) {
         (Some(listen), _) => listen.to_string(),
         (None, true) => "127.0.0.1:0".to_owned(),

@@ -9,7 +9,8 @@ use std::time::Duration;
 pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let expected = || format!("`{text}` is no duration: write a whole number and a unit, such as 250ms, 30s, 5m or 1h");
+    let expected =
+        || format!("`{text}` is no duration: write a whole number and a unit, such as 250ms, 30s, 5m or 1h");
     let number: u64 = number.parse().map_err(|_| expected())?;
     let millis = match unit {
         "ms" => 1,
@@ -52,7 +53,9 @@ mod tests {
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(size("64KiB"), Ok(65_536));
         assert_eq!(size("10"), Ok(10));
-        for bad in ["", "s", "5", "0s", "-1s", "1.5s", "5 s", "99999999999999999999s", "18446744073709551615h"] {
+        for bad in
+            ["", "s", "5", "0s", "-1s", "1.5s", "5 s", "99999999999999999999s", "18446744073709551615h"]
+        {
             assert!(duration(bad).is_err(), "{bad:?} was taken");
         }
         for bad in ["", "KiB", "0", "1GB", "64 KiB"] {

@@ -166,9 +166,8 @@ impl ServeFlags {
         );
         let state = either(p, "state", self.state, self.state_file)
             .map_or(Some(StateTarget::Memory), |text| p.take("state", target::state(&text)));
-        let relay = either(p, "smtp", self.smtp, self.smtp_file).and_then(|text| {
-            p.take("smtp", parse_smtp(&text, env).map_err(|problem| problem.to_string()))
-        });
+        let relay = either(p, "smtp", self.smtp, self.smtp_file)
+            .and_then(|text| p.take("smtp", parse_smtp(&text, env).map_err(|problem| problem.to_string())));
         let mail = relay.and_then(|relay| p.take("mail-from", sender(relay, self.mail_from, env)));
         let keys = either(p, "code-keys", self.code_keys, self.code_keys_file);
         let code_keys = p.take("code-keys", check_keys(keys, state.as_ref()));
@@ -184,7 +183,11 @@ impl ServeFlags {
         let log = p.take("log", log_format(&self.log));
         let max_connections = p.take(
             "max-connections",
-            if self.max_connections > 0 { Ok(self.max_connections) } else { Err("must be at least 1".to_owned()) },
+            if self.max_connections > 0 {
+                Ok(self.max_connections)
+            } else {
+                Err("must be at least 1".to_owned())
+            },
         );
 
         let complete = || {
@@ -234,7 +237,8 @@ fn either(
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("`{text}` is no address: write an IP address and a port, such as 0.0.0.0:7145"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address: write an IP address and a port, such as 0.0.0.0:7145"))
 }
 
 fn log_format(text: &str) -> Result<Format, String> {
@@ -250,7 +254,9 @@ fn sender(
     from: Option<String>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Mail, String> {
-    let from = from.or_else(|| env("EMAIL_USER")).ok_or("who sends the mails? Give --mail-from, or set EMAIL_USER")?;
+    let from = from
+        .or_else(|| env("EMAIL_USER"))
+        .ok_or("who sends the mails? Give --mail-from, or set EMAIL_USER")?;
     let address = from.rsplit_once('<').map_or(from.as_str(), |(_, rest)| rest.trim_end_matches('>'));
     match crate::domain::subject::Recipient::parse(address.trim()) {
         Ok(_) => Ok(Mail { relay, from }),
@@ -263,11 +269,11 @@ type Keys = Vec<(crate::domain::keyring::KeyId, Zeroizing<[u8; 32]>)>;
 fn check_keys(keys: Option<Zeroizing<String>>, state: Option<&StateTarget>) -> Result<Keys, String> {
     match (keys, state) {
         (Some(text), _) => secret::code_keys(&text),
-        (None, Some(StateTarget::Redis(_))) => Err(
-            "required with Redis, because every replica needs the same keys. Make one with: \
+        (None, Some(StateTarget::Redis(_))) => {
+            Err("required with Redis, because every replica needs the same keys. Make one with: \
              echo \"k1:$(openssl rand -base64 32)\""
-                .to_owned(),
-        ),
+                .to_owned())
+        }
         (None, _) => Ok(Vec::new()),
     }
 }

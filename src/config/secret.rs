@@ -32,17 +32,17 @@ pub fn code_keys(text: &str) -> Result<Vec<(KeyId, Zeroizing<[u8; 32]>)>, String
     let mut keys: Vec<(KeyId, Zeroizing<[u8; 32]>)> = Vec::new();
     for (place, entry) in text.split(',').map(str::trim).enumerate() {
         let number = place + 1;
-        let (kid, secret) =
-            entry.split_once(':').ok_or_else(|| format!("code key {number} has no `kid:` before it; {MAKE}"))?;
+        let (kid, secret) = entry
+            .split_once(':')
+            .ok_or_else(|| format!("code key {number} has no `kid:` before it; {MAKE}"))?;
         let kid = KeyId::parse(kid).map_err(|problem| format!("the id of code key {number} {problem}"))?;
         let bytes = STANDARD
             .decode(secret)
             .map(Zeroizing::new)
             .map_err(|_| format!("code key {} is not base64; {MAKE}", kid.as_str()))?;
-        let key: [u8; 32] = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| format!("code key {} has {} bytes instead of 32; {MAKE}", kid.as_str(), bytes.len()))?;
+        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| {
+            format!("code key {} has {} bytes instead of 32; {MAKE}", kid.as_str(), bytes.len())
+        })?;
         if keys.iter().any(|(known, _)| *known == kid) {
             return Err(format!("the key id {} is there twice", kid.as_str()));
         }
@@ -67,7 +67,13 @@ mod tests {
     #[test]
     fn a_broken_key_is_named_but_never_shown() {
         let short = STANDARD.encode([1; 16]);
-        for bad in [String::new(), "secretsecret".into(), "a:secret!".into(), format!("a:{short}"), format!(":{short}")] {
+        for bad in [
+            String::new(),
+            "secretsecret".into(),
+            "a:secret!".into(),
+            format!("a:{short}"),
+            format!(":{short}"),
+        ] {
             let error = code_keys(&bad).unwrap_err();
             assert!(!error.contains("secret") && !error.contains(&short), "{error}");
         }

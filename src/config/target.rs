@@ -21,12 +21,11 @@ pub fn upstream(text: &str) -> Result<Target, String> {
             "`{text}` would speak TLS to a backend in the same pod, which is not supported: {expected}"
         ));
     }
-    let url = url::Url::parse(text).map_err(|problem| format!("`{text}` is no URL ({problem}): {expected}"))?;
+    let url =
+        url::Url::parse(text).map_err(|problem| format!("`{text}` is no URL ({problem}): {expected}"))?;
     let has_more = !matches!(url.path(), "" | "/") || url.query().is_some() || !url.username().is_empty();
     match (url.scheme(), url.host_str()) {
-        ("http", Some(_)) if has_more => {
-            Err(format!("`{text}` has more than a host and a port: {expected}"))
-        }
+        ("http", Some(_)) if has_more => Err(format!("`{text}` has more than a host and a port: {expected}")),
         ("http", Some(host)) => Ok(Target::Tcp {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: url.port_or_known_default().unwrap_or(80),
@@ -61,8 +60,12 @@ mod tests {
         assert!(matches!(upstream("http://127.0.0.1:3000"), Ok(Target::Tcp { port: 3000, .. })));
         assert!(matches!(upstream("http://wallet/"), Ok(Target::Tcp { port: 80, .. })));
         assert!(matches!(upstream("http://[::1]:3000"), Ok(Target::Tcp { host, .. }) if host == "::1"));
-        assert!(matches!(upstream("unix:/run/w.sock"), Ok(Target::Unix(path)) if path.to_str() == Some("/run/w.sock")));
-        for bad in ["", "127.0.0.1:3000", "https://w", "http://w/api", "unix:w.sock", "ftp://w", "http://u:p@w/"] {
+        assert!(
+            matches!(upstream("unix:/run/w.sock"), Ok(Target::Unix(path)) if path.to_str() == Some("/run/w.sock"))
+        );
+        for bad in
+            ["", "127.0.0.1:3000", "https://w", "http://w/api", "unix:w.sock", "ftp://w", "http://u:p@w/"]
+        {
             assert!(upstream(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -49,12 +49,16 @@ pub(super) async fn read(response: Response<Body>) -> ReadAnswer {
 }
 
 fn may_be_read(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let is_json = essence.eq_ignore_ascii_case("application/json")
         || (essence.len() > 5 && essence.to_ascii_lowercase().ends_with("+json"));
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    is_json && !headers.contains_key(header::CONTENT_ENCODING) && length.is_none_or(|length| length <= MAX_ANSWER)
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    is_json
+        && !headers.contains_key(header::CONTENT_ENCODING)
+        && length.is_none_or(|length| length <= MAX_ANSWER)
 }
 
 /// What the client reads when its code is on the way.
@@ -88,7 +92,8 @@ pub(super) fn extended(
 ) -> Response<Body> {
     let own = value.as_object();
     let clashes = own.is_some_and(|own| added.keys().any(|name| own.contains_key(name)));
-    let joined = if clashes { merged(own, added) } else { spliced(text, own.is_some_and(Map::is_empty), &added) };
+    let joined =
+        if clashes { merged(own, added) } else { spliced(text, own.is_some_and(Map::is_empty), &added) };
     let mut head = unframed(head);
     head.headers.insert(header::CONTENT_LENGTH, joined.len().into());
     Response::from_parts(head, Body::full(Bytes::from(joined)))

@@ -30,8 +30,8 @@ use crate::policy::decision::{Admission, Denial};
 use crate::policy::find::Found;
 use crate::proxy::body::Body;
 use crate::proxy::forward::Care;
-use crate::proxy::{head, headers};
 use crate::proxy::upstream::{Upstream, UpstreamError};
+use crate::proxy::{head, headers};
 use crate::store::contract::{Challenges, Outbox};
 use crate::telemetry::event::{Actor, Event, Telemetry};
 
@@ -101,7 +101,12 @@ impl Enforcer {
                 let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
                 let method = request.method().clone();
                 let response = self.deny(&context, &denial);
-                self.parts.telemetry.answered(&route.name, &method, response.status().as_u16(), begun.elapsed());
+                self.parts.telemetry.answered(
+                    &route.name,
+                    &method,
+                    response.status().as_u16(),
+                    begun.elapsed(),
+                );
                 response
             }
         }
@@ -211,7 +216,7 @@ fn unanswered(error: &UpstreamError) -> Denial {
         UpstreamError::Timeout(_) => Denial::UpstreamTimeout,
         UpstreamError::NotSent(_) | UpstreamError::Unclear(_) | UpstreamError::Switched => {
             Denial::UpstreamUnavailable
-        },
+        }
         UpstreamError::Request(_) => Denial::InvalidRequest("The request broke off.".to_owned()),
     }
 }

@@ -56,9 +56,12 @@ fn wire(denial: &Denial) -> Wire {
     Wire { status, error, message, details: details(denial) }
 }
 
+/// Status, machine word and message, a line each: `docs/errors.md` is compared with these lines.
+#[rustfmt::skip]
 fn words(denial: &Denial) -> (StatusCode, &'static str, &'static str) {
     use StatusCode as S;
     const FAILED: &str = "OTP verification failed";
+    const UNAVAILABLE: &str = "Temporarily unavailable. Try again in a moment.";
     match denial {
         Denial::AmbiguousPath | Denial::InvalidRequest(_) => (S::BAD_REQUEST, "invalid_request", "Invalid request"),
         Denial::CodeInvalid { .. } => (S::BAD_REQUEST, "otp_invalid", FAILED),
@@ -69,30 +72,16 @@ fn words(denial: &Denial) -> (StatusCode, &'static str, &'static str) {
         Denial::RecipientMismatch(_) => (S::FORBIDDEN, "recipient_mismatch", "The code cannot be sent there"),
         Denial::MethodNotAllowed(_) => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
         Denial::BodyTooLarge(_) => (S::PAYLOAD_TOO_LARGE, "body_too_large", "Request body too large"),
-        Denial::UnsupportedMediaType(_) => {
-            (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type")
-        }
-        Denial::Locked { lock: Lock::Until(_), .. } => {
-            (S::LOCKED, "locked", "Maximum OTP attempts exceeded. Try again later.")
-        }
-        Denial::Locked { lock: Lock::Disabled, .. } => {
-            (S::LOCKED, "disabled", "Maximum OTP attempts exceeded. Contact support.")
-        }
-        Denial::RateLimited { .. } => {
-            (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Try again later.")
-        }
+        Denial::UnsupportedMediaType(_) => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type"),
+        Denial::Locked { lock: Lock::Until(_), .. } => (S::LOCKED, "locked", "Maximum OTP attempts exceeded. Try again later."),
+        Denial::Locked { lock: Lock::Disabled, .. } => (S::LOCKED, "disabled", "Maximum OTP attempts exceeded. Contact support."),
+        Denial::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Try again later."),
         Denial::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         Denial::UpstreamUnavailable => (S::BAD_GATEWAY, "upstream_unavailable", "The service did not answer"),
         Denial::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout", "The service did not answer in time"),
-        Denial::StateUnavailable => {
-            (S::SERVICE_UNAVAILABLE, "state_unavailable", "Temporarily unavailable. Try again in a moment.")
-        }
-        Denial::IdentityUnavailable => {
-            (S::SERVICE_UNAVAILABLE, "identity_unavailable", "Temporarily unavailable. Try again in a moment.")
-        }
-        Denial::Overloaded => {
-            (S::SERVICE_UNAVAILABLE, "overloaded", "Temporarily overloaded. Try again in a moment.")
-        }
+        Denial::StateUnavailable => (S::SERVICE_UNAVAILABLE, "state_unavailable", UNAVAILABLE),
+        Denial::IdentityUnavailable => (S::SERVICE_UNAVAILABLE, "identity_unavailable", UNAVAILABLE),
+        Denial::Overloaded => (S::SERVICE_UNAVAILABLE, "overloaded", "Temporarily overloaded. Try again in a moment."),
     }
 }
 
@@ -107,7 +96,8 @@ fn details(denial: &Denial) -> String {
         Denial::CodeExpired => "The code has expired. Request a new one.".to_owned(),
         Denial::CodeNotFound(NotFound::Unknown) => "No code was issued for this reference.".to_owned(),
         Denial::CodeNotFound(NotFound::Superseded) => {
-            "A newer request took the place of this one. Use the reference and the code of the newer one.".to_owned()
+            "A newer request took the place of this one. Use the reference and the code of the newer one."
+                .to_owned()
         }
         Denial::CodeNotFound(NotFound::UnknownKey) => {
             "This code can no longer be checked. Request a new one.".to_owned()

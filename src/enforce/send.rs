@@ -44,7 +44,12 @@ impl Enforcer {
             match self.make(context, order).await.map_err(not_made)? {
                 Made::Issued { reference } => return Ok(sent(context, purpose, reference.as_str())),
                 Made::TooSoon { retry_at, at } => {
-                    return Err(Denial::RateLimited { limit: LimitName::resend_cooldown(), max: 1, retry_at, at });
+                    return Err(Denial::RateLimited {
+                        limit: LimitName::resend_cooldown(),
+                        max: 1,
+                        retry_at,
+                        at,
+                    });
                 }
                 Made::Stale => (standing, at) = self.standing(purpose, facts).await?,
             }

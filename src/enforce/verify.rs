@@ -7,8 +7,8 @@ use super::context::Context;
 use super::guard::{Decided, Judged, unavailable};
 use super::{Enforcer, unanswered};
 use crate::domain::admit::Refusal;
-use crate::domain::lockout::Lock;
 use crate::domain::id::Purpose;
+use crate::domain::lockout::Lock;
 use crate::domain::reason::Reason;
 use crate::domain::time::Timestamp;
 use crate::domain::verify::{SettleCommand, SettleOutcome, Settlement, VerifyCommand, VerifyOutcome};
@@ -67,7 +67,9 @@ impl Enforcer {
         let (purpose, age) = (hold.purpose.clone(), hold.age);
         let actor = context.actor();
         let Some(command) = hold.settle(rule, answer) else {
-            self.parts.telemetry.emit(&Event::Unsettled { actor, detail: "it is unknown whether the upstream acted" });
+            self.parts
+                .telemetry
+                .emit(&Event::Unsettled { actor, detail: "it is unknown whether the upstream acted" });
             self.decided(context, Reason::OutcomeUnknown);
             return;
         };
@@ -151,7 +153,9 @@ impl Enforcer {
                 message.traceparent.clone_from(&context.traceparent);
                 match self.parts.outbox.reserve() {
                     Ok(slot) => slot.put(message),
-                    Err(full) => tracing::warn!(error = %full, decision_id = %context.request, "lock notice not sent"),
+                    Err(full) => {
+                        tracing::warn!(error = %full, decision_id = %context.request, "lock notice not sent")
+                    }
                 }
             }
             Ok(None) => {}

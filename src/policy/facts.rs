@@ -37,11 +37,9 @@ impl Facts {
         let name = field.path.first()?;
         match field.source {
             Source::Body => self.body.as_ref()?.get(&field.path),
-            Source::Query => self
-                .query
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| Scalar::Text(value)),
+            Source::Query => {
+                self.query.iter().find(|(key, _)| key == name).map(|(_, value)| Scalar::Text(value))
+            }
             Source::Claims => self.caller.claim(name).map(|value| Scalar::Text(value)),
             Source::Answer => None,
         }
@@ -52,9 +50,8 @@ impl Facts {
     /// # Errors
     /// When it is missing or not a scalar.
     pub fn require(&self, field: &Field) -> Result<Scalar<'_>, Denial> {
-        self.select(field).ok_or_else(|| {
-            Denial::InvalidRequest(format!("`{}` is required", field.path.join(".")))
-        })
+        self.select(field)
+            .ok_or_else(|| Denial::InvalidRequest(format!("`{}` is required", field.path.join("."))))
     }
 
     /// The purpose that the request names, if the policy knows it.
@@ -120,12 +117,7 @@ impl Facts {
 }
 
 /// One limit as it applies to a subject, a purpose and an address.
-pub fn take(
-    limit: &LimitRule,
-    subject: Option<&Subject>,
-    purpose: Option<&Purpose>,
-    client: IpAddr,
-) -> Take {
+pub fn take(limit: &LimitRule, subject: Option<&Subject>, purpose: Option<&Purpose>, client: IpAddr) -> Take {
     Take {
         limit: limit.name.clone(),
         owner: Owner {

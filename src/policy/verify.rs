@@ -47,10 +47,7 @@ pub fn before(
     let subject = facts.subject();
     Ok(VerifyCommand {
         subject: subject.clone(),
-        candidates: codes
-            .iter()
-            .flat_map(|code| keyring.candidates(subject, &reference, code))
-            .collect(),
+        candidates: codes.iter().flat_map(|code| keyring.candidates(subject, &reference, code)).collect(),
         reference,
         request: request.clone(),
         lockouts: snapshot.lockouts.clone(),
@@ -69,7 +66,9 @@ fn presented_codes(snapshot: &PolicySnapshot, presented: Scalar<'_>) -> Vec<Code
     lengths
         .into_iter()
         .filter_map(Digits::new)
-        .filter_map(|digits| Code::presented(presented.text(), is_number.then_some(digits)).map(|code| (digits, code)))
+        .filter_map(|digits| {
+            Code::presented(presented.text(), is_number.then_some(digits)).map(|code| (digits, code))
+        })
         .filter(|(digits, code)| code.expose().len() == usize::from(digits.get()))
         .map(|(_, code)| code)
         .collect()
@@ -159,14 +158,9 @@ pub fn lock_notice(
     let Some(recipient) = claimed.and_then(|address| Recipient::parse(address.text()).ok()) else {
         return Ok(None);
     };
-    let rendered =
-        purpose.lock_notice.render_lock(&LockFacts { purpose: &purpose.name, lock, at })?;
-    let envelope = Envelope {
-        recipient,
-        subject: rendered.subject,
-        text: rendered.text,
-        html: rendered.html,
-    };
+    let rendered = purpose.lock_notice.render_lock(&LockFacts { purpose: &purpose.name, lock, at })?;
+    let envelope =
+        Envelope { recipient, subject: rendered.subject, text: rendered.text, html: rendered.html };
     Ok(Some(Message {
         request: request.clone(),
         purpose: purpose.name.clone(),

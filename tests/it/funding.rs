@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::backend::{Backend, Mood};
-use crate::support::sidecar::{Sidecar, next_code, wrong};
+use crate::support::sidecar::{Folder, Sidecar, Start, next_code, wrong};
 
 const FUND: &str = "/api/wallet/fund";
 const VERIFY: &str = "/api/wallet/verify-otp";
@@ -110,9 +110,14 @@ async fn an_upstream_that_refuses_is_passed_on_untouched_and_no_code_is_made() {
 #[tokio::test]
 async fn an_answer_without_a_readable_reference_passes_with_a_warning_and_opens_nothing() {
     let backend = Backend::start().await;
-    let (sidecar, _mailbox) = Sidecar::with_mail(&backend).await;
+    let policies = Folder::with_shipped(&[("send-burst:   { max: 3", "send-burst:   { max: 10")]);
+    let sidecar = Start::before(&backend.url()).policies(policies.path()).ready();
     let jane = sidecar.client().as_user("jane");
-    for answer in [json!({ "success": true }), json!({ "transactionReference": "a b" }), json!({ "transactionReference": 5 })] {
+    for answer in [
+        json!({ "success": true }),
+        json!({ "transactionReference": "a b" }),
+        json!({ "transactionReference": 5 }),
+    ] {
         backend.next(FUND, Mood::Answer(StatusCode::OK, answer));
         let funded = jane.fund(5_000).await;
         assert_eq!((funded.status, &funded.json()["otpSent"]), (StatusCode::OK, &Value::Bool(false)));
@@ -180,13 +185,19 @@ async fn status_follows_the_life_of_a_code() {
     let (sidecar, mailbox) = Sidecar::with_mail(&backend).await;
     let jane = sidecar.client().as_user("jane");
     let nothing = jane.status("wallet_funding").await.json();
-    assert_eq!((&nothing["exists"], &nothing["attempts"], &nothing["maxAttempts"]), (&json!(false), &json!(0), &json!(3)));
+    assert_eq!(
+        (&nothing["exists"], &nothing["attempts"], &nothing["maxAttempts"]),
+        (&json!(false), &json!(0), &json!(3))
+    );
 
     let reference = jane.fund(5_000).await.json()["transactionReference"].clone();
     let code = next_code(&mailbox).await;
     jane.verify(reference.as_str().unwrap(), &wrong(&code)).await;
     let pending = jane.status("wallet_funding").await.json();
-    assert_eq!((&pending["exists"], &pending["isValid"], &pending["attempts"]), (&json!(true), &json!(true), &json!(1)));
+    assert_eq!(
+        (&pending["exists"], &pending["isValid"], &pending["attempts"]),
+        (&json!(true), &json!(true), &json!(1))
+    );
     assert!((1..=300).contains(&pending["expiresIn"].as_u64().unwrap()));
 
     jane.verify(reference.as_str().unwrap(), &code).await;

@@ -99,7 +99,16 @@ async fn what_cannot_be_a_code_is_refused_without_being_counted() {
     let jane = sidecar.client().as_user("jane");
     let reference = jane.fund(5_000).await.json()["transactionReference"].as_str().unwrap().to_owned();
     next_code(&mailbox).await;
-    for otp in [json!(""), json!("12345"), json!("1234567"), json!("abcdef"), json!(null), json!({}), json!(-1), json!(1.5)] {
+    for otp in [
+        json!(""),
+        json!("12345"),
+        json!("1234567"),
+        json!("abcdef"),
+        json!(null),
+        json!({}),
+        json!(-1),
+        json!(1.5),
+    ] {
         let body = json!({ "otp": otp, "transaction_reference": reference });
         let refused = jane.post("/api/wallet/verify-otp", &body).await;
         assert_eq!(refused.word(), (400, "invalid_request".to_owned()), "{otp}");

@@ -72,8 +72,9 @@ impl Requests {
 }
 
 impl Subscriber for Requests {
-    fn replace(&self, snapshot: Arc<PolicySnapshot>) {
+    fn replace(&self, snapshot: Arc<PolicySnapshot>) -> Result<(), String> {
         *self.current.lock().unwrap() = Some(snapshot);
+        Ok(())
     }
 
     fn report(&self, report: &ReloadReport) {

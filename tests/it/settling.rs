@@ -22,7 +22,9 @@ async fn funded(client: &Client, mailbox: &Mailbox) -> (String, String) {
 async fn any_answer_of_the_upstream_consumes_the_code() {
     let backend = Backend::start().await;
     let (sidecar, mailbox) = Sidecar::with_mail(&backend).await;
-    for (number, status) in [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::INTERNAL_SERVER_ERROR].into_iter().enumerate() {
+    for (number, status) in
+        [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::INTERNAL_SERVER_ERROR].into_iter().enumerate()
+    {
         let user = sidecar.client().as_user(&format!("user{number}"));
         let (reference, code) = funded(&user, &mailbox).await;
         backend.next(VERIFY, Mood::Answer(status, json!({ "own": true })));
@@ -120,7 +122,13 @@ async fn sigterm_finishes_what_is_under_way_sends_the_mail_and_exits_with_zero()
     let hung = {
         let jane = jane.clone();
         tokio::spawn(async move {
-            jane.try_call(Method::POST, "/api/wallet/fund", &[("content-type", "application/json")], "{\"amount\":5}".into()).await
+            jane.try_call(
+                Method::POST,
+                "/api/wallet/fund",
+                &[("content-type", "application/json")],
+                "{\"amount\":5}".into(),
+            )
+            .await
         })
     };
     backend.wait_for(before + 1).await;

@@ -161,7 +161,9 @@ fn error(status: StatusCode, word: &str, message: &str) -> Answer {
 
 fn json_answer(status: StatusCode, body: &Value) -> Answer {
     let mut answer = text(status, &body.to_string());
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     answer
 }
 

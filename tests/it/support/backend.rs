@@ -29,10 +29,6 @@ impl Seen {
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
 }
 
 /// How the backend treats the next request to a path.
@@ -148,8 +144,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let seen =
-        Seen { method: head.method, target: head.uri.to_string(), headers: head.headers, body };
+    let seen = Seen { method: head.method, target: head.uri.to_string(), headers: head.headers, body };
     let mood = {
         let mut record = record.lock().unwrap();
         record.seen.push(seen.clone());
@@ -180,14 +175,19 @@ fn usual(seen: &Seen, record: &mut Record) -> Mood {
         ("POST", "/api/wallet/verify-otp" | "/api/wallet/otp/verify") => {
             record.balance += 5_000;
             let balance = record.balance;
-            Mood::Answer(StatusCode::OK, json!({ "success": true, "newBalance": balance, "transactionId": "TXN-1" }))
+            Mood::Answer(
+                StatusCode::OK,
+                json!({ "success": true, "newBalance": balance, "transactionId": "TXN-1" }),
+            )
         }
         ("GET", "/api/wallet/balance") => {
             Mood::Answer(StatusCode::OK, json!({ "success": true, "balance": record.balance }))
         }
-        ("POST", "/echo") => {
-            Mood::Text(StatusCode::OK, "application/octet-stream", String::from_utf8_lossy(&seen.body).into_owned())
-        }
+        ("POST", "/echo") => Mood::Text(
+            StatusCode::OK,
+            "application/octet-stream",
+            String::from_utf8_lossy(&seen.body).into_owned(),
+        ),
         _ => Mood::Answer(StatusCode::NOT_FOUND, json!({ "message": "not found" })),
     }
 }

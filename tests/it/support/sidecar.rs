@@ -139,7 +139,8 @@ impl Sidecar {
     /// Waits for a log line.
     pub async fn logged(&self, wanted: &'static str) -> String {
         let log = Arc::clone(&self.log);
-        let found = tokio::task::spawn_blocking(move || log.wait(|line| line.contains(wanted))).await.unwrap();
+        let found =
+            tokio::task::spawn_blocking(move || log.wait(|line| line.contains(wanted))).await.unwrap();
         found.unwrap_or_else(|| panic!("no line with {wanted:?} in {:#?}", self.lines()))
     }
 
@@ -151,7 +152,8 @@ impl Sidecar {
     /// The value of one series, as `/metrics` shows it now.
     pub async fn metric(&self, series: &str) -> f64 {
         let rendered = self.operator().get("/metrics").await.text();
-        let line = rendered.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+        let line =
+            rendered.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
         let line = line.unwrap_or_else(|| panic!("no series {series} in\n{rendered}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
@@ -217,7 +219,8 @@ pub struct Folder(PathBuf);
 impl Folder {
     pub fn new() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let name = format!("otp-sidecar-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("otp-sidecar-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
