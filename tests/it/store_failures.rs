@@ -185,6 +185,8 @@ async fn every_key_outlives_what_it_remembers_and_no_key_stays_for_ever() {
     for _ in 0..3 {
         store.verify(&verify("u1", "FUND-1", 9)).await.unwrap();
     }
+    // A new code lives for minutes; the failures must not be forgotten with it.
+    store.issue(&issue("u1", "FUND-1", 2)).await.unwrap();
     let (minute, day) = (60_000_i64, 24 * 60 * 60_000_i64);
     let kinds = [
         ("limit", minute),
