@@ -47,6 +47,7 @@ on_every_store!(
     no_code_is_compared_while_locked_and_the_lock_is_not_extended,
     a_success_resets_the_failures_but_not_the_escalation,
     escalation_starts_over_after_exactly_one_clean_day,
+    failures_are_forgotten_after_exactly_400_quiet_days,
     consecutive_failures_disable_the_purpose,
     a_forgotten_reference_belongs_to_its_new_purpose_alone,
     a_code_under_a_key_that_nobody_has_is_its_own_answer,
@@ -277,9 +278,9 @@ async fn escalation_starts_over_after_exactly_one_clean_day(world: World) {
     for (clean, lock_for) in [(Duration::ZERO, 15 * MINUTE), (day - Duration::from_millis(1), 30 * MINUTE)] {
         world.wait(clean);
         world.issued(1).await;
-        world.verify(&verify("u1", "FUND-1", 9)).await;
-        // The first of the three failures ends the clean time, so all of them come at once.
-        world.verify(&verify("u1", "FUND-1", 9)).await;
+        for left in [2, 1] {
+            assert_eq!(world.verify(&verify("u1", "FUND-1", 9)).await, mismatch(left, None));
+        }
         let lock = Lock::Until(world.now().plus(lock_for));
         assert_eq!(world.verify(&verify("u1", "FUND-1", 9)).await, mismatch(0, Some(lock)));
         world.wait(lock_for);
@@ -300,6 +301,15 @@ async fn a_forgotten_reference_belongs_to_its_new_purpose_alone(world: World) {
     world.issue(&IssueCommand { purpose: other, ..issue("u1", "FUND-1", 2) }).await;
     assert_eq!(world.standing().await.pending, None);
     assert_eq!(world.census().await, (0, 0));
+}
+
+async fn failures_are_forgotten_after_exactly_400_quiet_days(world: World) {
+    world.issued(1).await;
+    world.verify(&verify("u1", "FUND-1", 9)).await;
+    world.wait(400 * 24 * 60 * MINUTE - Duration::from_millis(1));
+    assert_eq!(world.standing().await.failures, 1);
+    world.wait(Duration::from_millis(1));
+    assert_eq!(world.standing().await.failures, 0);
 }
 
 async fn consecutive_failures_disable_the_purpose(world: World) {
