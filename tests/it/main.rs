@@ -8,6 +8,13 @@
     reason = "a test that cannot go on says where"
 )]
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says where"
+)]
+
 mod support;
 
 mod architecture;
