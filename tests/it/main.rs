@@ -13,6 +13,7 @@ mod support;
 mod architecture;
 mod policy_files;
 mod policy_scale;
+mod policy_values;
 mod reload;
 mod store_conformance;
 mod store_differential;
