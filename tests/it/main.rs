@@ -26,6 +26,7 @@ mod lockout;
 mod identity;
 mod policy_files;
 mod policy_scale;
+mod policy_values;
 mod reload;
 mod router_differential;
 mod settling;
