@@ -4,6 +4,7 @@ pub mod body;
 pub mod decision;
 pub mod field;
 pub mod fold;
+pub mod head;
 pub mod route;
 pub mod snapshot;
 pub mod template;
