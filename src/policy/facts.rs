@@ -40,7 +40,7 @@ impl Facts {
             Source::Query => {
                 self.query.iter().find(|(key, _)| key == name).map(|(_, value)| Scalar::Text(value))
             }
-            Source::Claims => self.caller.claim(name).map(|value| Scalar::Text(value)),
+            Source::Claims => self.caller.claim(name).map(Scalar::Text),
             Source::Answer => None,
         }
     }

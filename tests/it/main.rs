@@ -8,13 +8,6 @@
     reason = "a test that cannot go on says where"
 )]
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on says where"
-)]
-
 mod support;
 
 mod architecture;
@@ -22,8 +15,8 @@ mod backends;
 mod delivery;
 mod documents;
 mod funding;
-mod lockout;
 mod identity;
+mod lockout;
 mod policy_files;
 mod policy_scale;
 mod policy_values;
