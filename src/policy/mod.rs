@@ -11,15 +11,12 @@ pub mod facts;
 pub mod field;
 pub mod find;
 pub mod fold;
-<<<<<<< HEAD
+pub mod head;
 pub mod issue;
 pub mod limit;
 pub mod lint;
 pub mod nearest;
 pub mod network;
-=======
-pub mod head;
->>>>>>> match
 pub mod route;
 pub mod scalar;
 pub mod snapshot;
