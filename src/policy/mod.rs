@@ -11,7 +11,6 @@ pub mod facts;
 pub mod field;
 pub mod find;
 pub mod fold;
-pub mod head;
 pub mod issue;
 pub mod limit;
 pub mod lint;
