@@ -43,7 +43,7 @@ enum Verdict {
 }
 
 fn verdict(index: &RouteIndex, target: &[u8]) -> Verdict {
-    let Ok(uri) = Uri::from_maybe_shared(target.to_vec()) else { return Verdict::Unparsed };
+    let Ok(uri) = Uri::try_from(target) else { return Verdict::Unparsed };
     match index.find(uri.path()) {
         PathMatch::Proper { .. } => Verdict::Proper,
         PathMatch::Improper { .. } => Verdict::Improper,
