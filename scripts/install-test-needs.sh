@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests start: redis-server (apt), Python packages (a venv in tests/.venv),
-# Node packages (tests/backends/node_modules). Does nothing when all of it is there.
+# Node packages (tests/backends/node/node_modules). Does nothing when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -78,7 +78,7 @@ install_node() {
 }
 
 install_node_packages() {
-  local folder=tests/backends
+  local folder=tests/backends/node
   [ -f "$folder/package-lock.json" ] || return 0
   local stamp=$folder/node_modules/.installed
   is_current "$folder/package-lock.json" "$stamp" && return 0
