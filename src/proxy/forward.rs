@@ -61,7 +61,8 @@ impl Upstream {
         let mut request = Request::from_parts(head, body.into());
         self.normalise(&mut request);
         if request.headers().contains_key(UPGRADE) {
-            return self.switch(request).await;
+            // Boxed like everything that is rare: this future is moved for each request.
+            return Box::pin(self.switch(request)).await;
         }
         let upload = self.watch_upload(&mut request);
         let result = self.exchange(request, upload.as_ref(), care).await;
@@ -145,7 +146,7 @@ impl Upstream {
             let pooled = now.checked_sub(rest).and_then(|oldest| self.pool.take(oldest));
             let (mut link, is_reused) = match pooled {
                 Some(link) => (link, true),
-                None => (self.connect().await?, false),
+                None => (Box::pin(self.connect()).await?, false),
             };
             let spare = if is_reused && care == Care::Plain { spare_of(&request, &link, now) } else { None };
             match self.send(&mut link, request, upload, now).await {
@@ -207,7 +208,7 @@ impl Upstream {
     fn deliver(
         &self,
         answer: Response<Incoming>,
-        link: Box<Link>,
+        link: Link,
         upload: Option<&Arc<Progress>>,
     ) -> Response<Body> {
         let (mut head, incoming) = answer.into_parts();

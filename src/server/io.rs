@@ -1,6 +1,6 @@
 //! The socket of a client as HTTP sees it, with what happens on it written down for the timers.
 
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,6 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::proxy::upgrade::Tunnel;
+
+/// Up to this size, copying a head and a body together is cheaper than handing over two pieces.
+const SMALL: usize = 1024;
 
 /// What happened on a connection. One task writes and reads it; it is shared only because HTTP owns the
 /// socket meanwhile. No clock is read on the way: timers compare counts.
@@ -110,6 +113,22 @@ impl ClientIo {
     }
 }
 
+impl ClientIo {
+    fn poll_write_joined(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        head: &[u8],
+        body: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut joined = [0_u8; SMALL];
+        let mut rest = joined.as_mut_slice();
+        rest.write_all(head)?;
+        rest.write_all(body)?;
+        let left = rest.len();
+        self.poll_write(cx, joined.get(..SMALL - left).unwrap_or_default())
+    }
+}
+
 impl AsyncRead for ClientIo {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -137,7 +156,11 @@ impl AsyncRead for ClientIo {
 
 impl AsyncWrite for ClientIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+        let this = self.get_mut();
+        this.activity.unflushed.store(true, Relaxed);
+        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
+        this.activity.moved();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -145,6 +168,13 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        match pieces {
+            [piece] => return self.poll_write(cx, piece),
+            [head, body] if head.len() + body.len() <= SMALL => {
+                return self.poll_write_joined(cx, head, body);
+            }
+            _ => {}
+        }
         let this = self.get_mut();
         this.activity.unflushed.store(true, Relaxed);
         let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, pieces))?;

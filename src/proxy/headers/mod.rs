@@ -281,3 +281,6 @@ fn address_value(address: IpAddr) -> Option<HeaderValue> {
     let written = buffer.len() - left;
     HeaderValue::from_bytes(buffer.get(..written)?).ok()
 }
+
+#[cfg(test)]
+mod tests;
