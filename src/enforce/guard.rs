@@ -11,7 +11,7 @@ use super::{Enforcer, failure, unanswered};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::reason::Reason;
 use crate::identity::jwt::IdentityError;
-use crate::policy::body::form::parse_query;
+use crate::policy::body::form::{parse_query, serialise_pairs};
 use crate::policy::body::names::field_conflicts;
 use crate::policy::body::{BodyRefusal, JudgedBody};
 use crate::policy::caller::Caller;
@@ -54,7 +54,7 @@ impl Enforcer {
     async fn decide(&self, context: &Arc<Context>, spelling: String, request: Request<Incoming>) -> Decided {
         let (mut head, body) = request.into_parts();
         check_guarded_head(&head.headers)?;
-        head.uri = respelled(&head.uri, &spelling)?;
+        head.uri = target(&spelling, head.uri.query().unwrap_or_default())?;
         let route = Arc::clone(&context.route);
         if let Action::Limit = route.action {
             return self.within_limits(context, head, body).await;
@@ -100,11 +100,12 @@ impl Enforcer {
     async fn judge(
         &self,
         context: &Context,
-        head: request::Parts,
+        mut head: request::Parts,
         body: Incoming,
         caller: Caller,
     ) -> Result<Judged, Denial> {
         let query = parse_query(head.uri.query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
+        head.uri = target(head.uri.path(), &serialise_pairs(&query))?;
         let body = if takes_body(&head.method) {
             let bytes = self.read(body).await?;
             Some(JudgedBody::parse(&head.headers, &bytes).map_err(refused_body)?)
@@ -223,11 +224,8 @@ fn check_guarded_head(headers: &HeaderMap) -> Result<(), Denial> {
     Ok(())
 }
 
-/// The target with the policy's own spelling of the path, and the query as it was.
-fn respelled(uri: &http::Uri, spelling: &str) -> Result<http::Uri, Denial> {
-    let target = match uri.query() {
-        Some(query) => format!("{spelling}?{query}"),
-        None => spelling.to_owned(),
-    };
+/// A request target of this path and this query.
+fn target(path: &str, query: &str) -> Result<http::Uri, Denial> {
+    let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     target.parse().map_err(|_| Denial::AmbiguousPath)
 }
