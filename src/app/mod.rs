@@ -34,7 +34,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::observed::Observed;
 use crate::store::outbox::ProcessOutbox;
 use crate::store::redis::{RedisSettings, RedisStore};
-use crate::telemetry::event::Telemetry;
+use crate::telemetry::recorder::Telemetry;
 
 use host::{OsEntropy, SystemClock};
 use mail::MailService;

@@ -33,7 +33,8 @@ use crate::proxy::forward::Care;
 use crate::proxy::upstream::{Upstream, UpstreamError};
 use crate::proxy::{head, headers};
 use crate::store::contract::{Challenges, Outbox};
-use crate::telemetry::event::{Actor, Event, Telemetry};
+use crate::telemetry::event::{Actor, Event};
+use crate::telemetry::recorder::Telemetry;
 
 use context::Context;
 use handle::{InForce, PolicyHandle};
