@@ -36,7 +36,7 @@ impl Backend {
         let (program, arguments) = command.split_first().unwrap();
         let program = match *program {
             // With FastAPI installed, which a system's own interpreter rarely has.
-            "python" => std::env::var("OTP_SIDECAR_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned()),
+            "python" => std::env::var("OTP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned()),
             other => other.to_owned(),
         };
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/backends");

@@ -12,9 +12,13 @@ mod support;
 
 mod architecture;
 mod backends;
+mod browser;
 mod delivery;
 mod documents;
 mod funding;
+mod hot_reload;
+mod identity_wire;
+mod limits_wire;
 mod lockout;
 mod policy_files;
 mod policy_scale;
