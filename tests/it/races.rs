@@ -16,7 +16,7 @@ use crate::support::sidecar::{Folder, Sidecar, Start, funded, mailbox, next_code
 
 const VERIFY: &str = "/api/wallet/verify-otp";
 
-/// How many clients call on a connection of their own.
+/// How many clients there are. Each opens as many connections as it has calls under way.
 const CONNECTIONS: usize = 100;
 
 /// Sidecars that share their state.
