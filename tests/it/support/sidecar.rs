@@ -73,6 +73,11 @@ impl Start {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     pub fn mail(self, mailbox: &Mailbox) -> Self {
         let url = format!("smtp://{}?tls=none", mailbox.addr());
         self.env("OTP_SIDECAR_SMTP", url)
