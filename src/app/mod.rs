@@ -240,7 +240,8 @@ fn store(
                 deadline: config.store_deadline,
                 max_in_flight: STORE_IN_FLIGHT,
             };
-            Arc::new(Observed::new(RedisStore::new(&settings)?, Arc::clone(telemetry)))
+            let store = RedisStore::new(&settings).context("--state")?;
+            Arc::new(Observed::new(store, Arc::clone(telemetry)))
         }
     })
 }
