@@ -15,6 +15,7 @@ mod backends;
 mod browser;
 mod delivery;
 mod documents;
+mod express;
 mod funding;
 mod hot_reload;
 mod identity_wire;
