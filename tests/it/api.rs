@@ -47,7 +47,8 @@ async fn registered(client: &Client) -> String {
     client.post("/user/login", &account).await.json()["token"].as_str().unwrap().to_owned()
 }
 
-/// Lets schemathesis look for an answer that the page does not describe.
+/// Lets schemathesis look for an answer that the page does not describe. `API_EXAMPLES` and `TEST_SEED`
+/// make it look harder, or elsewhere.
 async fn check_page(url: &str, token: &str, more: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = root.join("tests/.venv/bin/schemathesis");
@@ -60,7 +61,8 @@ async fn check_page(url: &str, token: &str, more: &[&str]) {
         .arg("run")
         .arg(root.join("docs/api.yaml"))
         .args(["--url", url, "-H", &format!("Authorization: Bearer {token}")])
-        .args(["--max-examples", "25", "--seed", "1", "--warnings", "off", "--no-color"])
+        .args(["--max-examples", &set_or("API_EXAMPLES", "25"), "--seed", &set_or("TEST_SEED", "1")])
+        .args(["--warnings", "off", "--no-color"])
         .args(more)
         .output()
         .await
@@ -86,6 +88,10 @@ async fn every_answer_of_the_admin_listener_is_as_the_page_says() {
     let sidecar = start.flag("--admin-token-file", token).ready();
     let more = ["--exclude-path-regex", "^/api/", "--phases", "examples,coverage,fuzzing"];
     check_page(&format!("http://{}", sidecar.admin), ADMIN_TOKEN, &more).await;
+}
+
+fn set_or(variable: &str, otherwise: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| otherwise.to_owned())
 }
 
 /// What `curl -d` sends when nobody names a content type.
