@@ -18,7 +18,9 @@ pub fn upstream(text: &str) -> Result<Target, String> {
     }
     if text.contains('@') {
         // Not repeated: what stands before the `@` may be a password.
-        return Err(format!("this has a user name, which a backend in the same pod has no use for: {expected}"));
+        return Err(format!(
+            "this has a user name, which a backend in the same pod has no use for: {expected}"
+        ));
     }
     if text.starts_with("https://") {
         return Err(format!(

@@ -35,7 +35,13 @@ fn from_shop<'a>(authorization: &'a str) -> Vec<(&'static str, &'a str)> {
     ]
 }
 
-async fn call(client: &Client, method: Method, target: &str, token: &str, body: &serde_json::Value) -> Answer {
+async fn call(
+    client: &Client,
+    method: Method,
+    target: &str,
+    token: &str,
+    body: &serde_json::Value,
+) -> Answer {
     let authorization = format!("Bearer {token}");
     let body = if method == Method::POST { Bytes::from(body.to_string()) } else { Bytes::new() };
     client.call(method, target, &from_shop(&authorization), body).await
@@ -128,7 +134,8 @@ async fn any_page_may_read_every_own_answer_where_the_policy_allows_all_origins(
 
 #[tokio::test]
 async fn a_listed_origin_may_read_every_own_answer_and_caches_keep_origins_apart() {
-    let answers = own_answers("cors: { allow_origins: [\"https://shop.example\", \"https://b.example\"] }").await;
+    let answers =
+        own_answers("cors: { allow_origins: [\"https://shop.example\", \"https://b.example\"] }").await;
     check_readable(&answers, SHOP);
     assert!(answers.iter().all(|answer| answer.header("vary") == Some("Origin")));
 }

@@ -69,7 +69,10 @@ async fn the_requests_of_the_guide_get_the_answers_of_the_guide() {
 
     let status = world.client.get("/api/wallet/otp/status?purpose=wallet_funding").await;
     let said = status.json();
-    assert_eq!((&said["success"], &said["exists"], &said["isValid"]), (&json!(true), &json!(true), &json!(true)));
+    assert_eq!(
+        (&said["success"], &said["exists"], &said["isValid"]),
+        (&json!(true), &json!(true), &json!(true))
+    );
     assert_eq!((&said["isLocked"], &said["attempts"]), (&json!(false), &json!(0)));
     assert_eq!(said["maxAttempts"], 3);
 

@@ -66,7 +66,8 @@ impl World {
     }
 
     async fn until_rejected(&self, why: &str) {
-        let said = async || self.last_reload().await["error"].as_str().is_some_and(|error| error.contains(why));
+        let said =
+            async || self.last_reload().await["error"].as_str().is_some_and(|error| error.contains(why));
         until(&format!("rejected because: {why}"), SOON, said).await;
         assert_eq!(self.last_reload().await["result"], "rejected");
     }
@@ -132,7 +133,11 @@ async fn a_config_map_swapped_under_traffic_counts_and_disturbs_nobody() {
     let traffic = undisturbed(&sidecar);
     for version in 1..=3 {
         let loaded = sidecar.metric(LOADED).await;
-        mount(folder.path(), &format!("..v{version}"), &roomy(("max: 15,", &format!("max: {},", 20 + version))));
+        mount(
+            folder.path(),
+            &format!("..v{version}"),
+            &roomy(("max: 15,", &format!("max: {},", 20 + version))),
+        );
         until("the next version counts", SOON, async || sidecar.metric(LOADED).await > loaded).await;
     }
     assert!(traffic.end().await > 0);

@@ -205,8 +205,10 @@ async fn what_a_lock_refuses_is_not_counted_by_limits_of_the_subject() {
 #[tokio::test]
 async fn a_route_with_limits_alone_passes_bodies_untouched_until_it_is_full() {
     let route = "routes:\n  - { name: echo, match: { methods: [POST], path: /echo }, limits: [echo] }\n";
-    let changes =
-        [("routes:\n", route), (STATUS, &*format!("{STATUS}\n  echo: {{ max: 2, per: 1m, by: [client_ip] }}"))];
+    let changes = [
+        ("routes:\n", route),
+        (STATUS, &*format!("{STATUS}\n  echo: {{ max: 2, per: 1m, by: [client_ip] }}")),
+    ];
     let world = World::with(&changes).await;
     let client = world.sidecar.client();
     let echo = || client.call(Method::POST, "/echo", &[], "not json, and no token".into());

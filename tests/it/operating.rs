@@ -40,11 +40,19 @@ async fn every_family_of_the_page_is_there_at_zero_before_any_traffic() {
     let families = documented();
     assert!(families.len() > 20, "{families:?}");
     for (family, kind) in &families {
-        assert!(rendered.contains(&format!("# TYPE {family} {kind}\n")), "{family} is no {kind}:\n{rendered}");
+        assert!(
+            rendered.contains(&format!("# TYPE {family} {kind}\n")),
+            "{family} is no {kind}:\n{rendered}"
+        );
         let of_family = |name: &str| {
             let base = name.split('{').next().unwrap();
-            [family.as_str(), &format!("{family}_count"), &format!("{family}_bucket"), &format!("{family}_sum")]
-                .contains(&base)
+            [
+                family.as_str(),
+                &format!("{family}_count"),
+                &format!("{family}_bucket"),
+                &format!("{family}_sum"),
+            ]
+            .contains(&base)
         };
         let found: Vec<_> = all.iter().filter(|(name, _)| of_family(name)).collect();
         assert!(!found.is_empty(), "{family} has no series yet");
@@ -72,7 +80,8 @@ async fn promtool_finds_nothing_to_complain_about() {
         .expect("promtool must be installed; `make test` does it");
     promtool.stdin.take().unwrap().write_all(metrics(&sidecar).await.as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.trim().is_empty(), "{said}");
 }
 
@@ -116,7 +125,9 @@ async fn neither_users_nor_paths_nor_methods_make_new_series() {
     let after = names().await;
     assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new());
     for name in after {
-        for private in ["subject-", "example.com", "FUND-", "random", "/api", "METHOD", "purpose1", "127.0.0.1"] {
+        for private in
+            ["subject-", "example.com", "FUND-", "random", "/api", "METHOD", "purpose1", "127.0.0.1"]
+        {
             assert!(!name.contains(private), "{name}");
         }
     }

@@ -60,8 +60,7 @@ impl World {
         let barrier = Arc::new(Barrier::new(times));
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..times {
-            let (barrier, call) =
-                (Arc::clone(&barrier), call(clients[number % CONNECTIONS].clone(), number));
+            let (barrier, call) = (Arc::clone(&barrier), call(clients[number % CONNECTIONS].clone(), number));
             tasks.spawn(async move {
                 barrier.wait().await;
                 call.await
@@ -182,7 +181,10 @@ async fn many_sends(redis: Option<RedisServer>) {
     let call = |client: Client, _| async move { client.send("wallet_funding", "jane@example.com").await };
     let answers = world.at_once(30, call).await;
     for answer in &answers {
-        assert_eq!((answer.status.as_u16(), &answer.json()["transactionReference"]), (200, &json!(reference)));
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["transactionReference"]),
+            (200, &json!(reference))
+        );
     }
     let mut codes = BTreeSet::from([code]);
     for _ in 0..30 {

@@ -265,7 +265,8 @@ async fn a_relay_that_repeats_what_it_was_sent_leaves_no_trace_in_what_is_writte
     let mut world = World::start().await;
     let client = world.somebody("jane");
     world.funded(&client).await;
-    for (number, mode) in ["echo", "reject_rcpt", "reject_sender", "reject_auth", "busy", "drop"].iter().enumerate()
+    for (number, mode) in
+        ["echo", "reject_rcpt", "reject_sender", "reject_auth", "busy", "drop"].iter().enumerate()
     {
         world.relay.mode(mode, None);
         if *mode == "reject_auth" {

@@ -16,7 +16,11 @@ pub struct Traffic {
 impl Traffic {
     /// Starts so many callers. `call` makes one call and checks its answer: a panic in it is a failure
     /// of the test.
-    pub fn start<F>(callers: usize, base: &str, call: impl Fn(Client, usize) -> F + Clone + Send + 'static) -> Self
+    pub fn start<F>(
+        callers: usize,
+        base: &str,
+        call: impl Fn(Client, usize) -> F + Clone + Send + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send,
     {
