@@ -44,4 +44,4 @@ deny: ## Check licences, advisories and banned crates.
 
 clean: ## Remove what was built and installed here.
 	$(CARGO) clean
-	rm -rf tests/.venv tests/backends/node_modules mutants.out mutants.out.old
+	rm -rf tests/.venv tests/backends/node/node_modules mutants.out mutants.out.old

@@ -34,13 +34,13 @@ use crate::store::memory::MemoryStore;
 use crate::store::observed::Observed;
 use crate::store::outbox::ProcessOutbox;
 use crate::store::redis::{RedisSettings, RedisStore};
-use crate::telemetry::event::Telemetry;
+use crate::telemetry::recorder::Telemetry;
 
 use host::{OsEntropy, SystemClock};
 use mail::MailService;
 use operator::Operator;
 use policies::Policies;
-use traffic::Traffic;
+use traffic::{Traffic, TrafficRuntime};
 
 /// How many messages may wait. At a few KiB each this bounds the memory that a dead relay can cost.
 const OUTBOX_CAPACITY: usize = 10_000;
@@ -85,7 +85,8 @@ impl App {
             "the policies send codes by e-mail, but no relay is configured: give --smtp and --mail-from"
         );
         let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
-        let store: Arc<dyn Store> = store(&config, &telemetry, &clock)?;
+        let runtime = TrafficRuntime::new().context("the system gives no runtime")?;
+        let store: Arc<dyn Store> = store(&config, &telemetry, &clock, &runtime)?;
         let outbox = Arc::new(ProcessOutbox::new(OUTBOX_CAPACITY, Arc::clone(&clock)));
         let mail = config
             .mail
@@ -110,7 +111,7 @@ impl App {
             max_body: config.max_body,
             body_timeout: BODY_TIMEOUT,
         });
-        let traffic = Traffic::bind(config.listen, enforcer, listener_settings(&config))
+        let traffic = Traffic::bind(runtime, config.listen, enforcer, listener_settings(&config))
             .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
         let admin_listener = std::net::TcpListener::bind(config.admin_listen)
             .with_context(|| format!("cannot listen on {} (--admin-listen)", config.admin_listen))?;
@@ -228,6 +229,7 @@ fn store(
     config: &Config,
     telemetry: &Arc<Telemetry>,
     clock: &Arc<dyn Clock>,
+    runtime: &TrafficRuntime,
 ) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match &config.state {
         StateTarget::Memory => {
@@ -240,8 +242,12 @@ fn store(
                 deadline: config.store_deadline,
                 max_in_flight: STORE_IN_FLIGHT,
             };
-            let store = RedisStore::new(&settings).context("--state")?;
-            Arc::new(Observed::new(store, Arc::clone(telemetry)))
+            let redis = match runtime.handle() {
+                Some(handle) => RedisStore::driven_by(&settings, handle),
+                None => RedisStore::new(&settings),
+            }
+            .context("--state")?;
+            Arc::new(Observed::new(redis, Arc::clone(telemetry)))
         }
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{oneshot, watch};
 
 use crate::enforce::Enforcer;
@@ -13,8 +14,37 @@ use crate::proxy::body::Body;
 use crate::server::Handler;
 use crate::server::listener::{self, ListenerSettings};
 
+/// The runtime of the traffic thread, made before the thread is: the store's connection is to be driven
+/// where most of its calls come from.
+pub struct TrafficRuntime(Option<Runtime>);
+
+impl TrafficRuntime {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When the system does not give what it needs.
+    pub fn new() -> std::io::Result<Self> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    /// For what is to run on it.
+    pub fn handle(&self) -> Option<Handle> {
+        self.0.as_ref().map(|runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for TrafficRuntime {
+    /// A runtime may not be dropped by a task of another one, which a failed start would do.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// The wallet's traffic, not yet running.
 pub struct Traffic {
+    runtime: TrafficRuntime,
     listener: TcpListener,
     enforcer: Enforcer,
     settings: ListenerSettings,
@@ -34,10 +64,15 @@ impl Traffic {
     ///
     /// # Errors
     /// When the address cannot be taken.
-    pub fn bind(addr: SocketAddr, enforcer: Enforcer, settings: ListenerSettings) -> std::io::Result<Self> {
+    pub fn bind(
+        runtime: TrafficRuntime,
+        addr: SocketAddr,
+        enforcer: Enforcer,
+        settings: ListenerSettings,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, enforcer, settings })
+        Ok(Self { runtime, listener, enforcer, settings })
     }
 
     /// The address.
@@ -51,9 +86,11 @@ impl Traffic {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the system gives no thread or no runtime.
-    pub fn start(self, drain: Duration) -> std::io::Result<RunningTraffic> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// When the system gives no thread.
+    pub fn start(mut self, drain: Duration) -> std::io::Result<RunningTraffic> {
+        let Some(runtime) = self.runtime.0.take() else {
+            return Err(std::io::Error::other("the traffic's runtime is gone"));
+        };
         let (stop, stops) = watch::channel(false);
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name("traffic".to_owned()).spawn(move || {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::secret::CodeKeys;
 use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
 use crate::delivery::target::{SmtpTarget, parse_smtp};
 use crate::telemetry::log::Format;
@@ -264,9 +265,7 @@ fn sender(
     }
 }
 
-type Keys = Vec<(crate::domain::keyring::KeyId, Zeroizing<[u8; 32]>)>;
-
-fn check_keys(keys: Option<Zeroizing<String>>, state: Option<&StateTarget>) -> Result<Keys, String> {
+fn check_keys(keys: Option<Zeroizing<String>>, state: Option<&StateTarget>) -> Result<CodeKeys, String> {
     match (keys, state) {
         (Some(text), _) => secret::code_keys(&text),
         (None, Some(StateTarget::Redis(_))) => {

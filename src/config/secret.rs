@@ -23,13 +23,16 @@ pub fn from_file(path: &Path) -> Result<Zeroizing<String>, String> {
     Ok(Zeroizing::new(trimmed.to_owned()))
 }
 
+/// The configured keys, newest first.
+pub type CodeKeys = Vec<(KeyId, Zeroizing<[u8; 32]>)>;
+
 /// Reads `kid:base64,kid:base64`, newest first, 32 bytes each.
 ///
 /// # Errors
 /// A sentence that names the entry by its place or its key id, never by its content.
-pub fn code_keys(text: &str) -> Result<Vec<(KeyId, Zeroizing<[u8; 32]>)>, String> {
+pub fn code_keys(text: &str) -> Result<CodeKeys, String> {
     const MAKE: &str = "make one with: echo \"k1:$(openssl rand -base64 32)\"";
-    let mut keys: Vec<(KeyId, Zeroizing<[u8; 32]>)> = Vec::new();
+    let mut keys = CodeKeys::new();
     for (place, entry) in text.split(',').map(str::trim).enumerate() {
         let number = place + 1;
         let (kid, secret) = entry

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
 use hyper::body::{Body as _, Incoming};
 
 use super::context::Context;
@@ -11,7 +11,7 @@ use super::{Enforcer, failure, unanswered};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::reason::Reason;
 use crate::identity::jwt::IdentityError;
-use crate::policy::body::form::parse_query;
+use crate::policy::body::form::{parse_query, serialise_pairs};
 use crate::policy::body::names::field_conflicts;
 use crate::policy::body::{BodyRefusal, JudgedBody};
 use crate::policy::caller::Caller;
@@ -25,6 +25,10 @@ use crate::proxy::headers;
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What an intercepted request turned into.
 pub(super) type Decided = Result<Response<Body>, Denial>;
@@ -54,13 +58,14 @@ impl Enforcer {
     async fn decide(&self, context: &Arc<Context>, spelling: String, request: Request<Incoming>) -> Decided {
         let (mut head, body) = request.into_parts();
         check_guarded_head(&head.headers)?;
-        head.uri = respelled(&head.uri, &spelling)?;
+        head.uri = target(&spelling, head.uri.query().unwrap_or_default())?;
         let route = Arc::clone(&context.route);
         if let Action::Limit = route.action {
             return self.within_limits(context, head, body).await;
         }
         let caller = self.authenticate(context, &head.headers).await?;
         let judged = self.judge(context, head, body, caller).await?;
+        let _place = self.place()?;
         match &route.action {
             Action::Issue(rule) => self.issue(context, rule, judged).await,
             Action::Verify(rule) => self.verify(context, rule, judged).await,
@@ -100,11 +105,12 @@ impl Enforcer {
     async fn judge(
         &self,
         context: &Context,
-        head: request::Parts,
+        mut head: request::Parts,
         body: Incoming,
         caller: Caller,
     ) -> Result<Judged, Denial> {
         let query = parse_query(head.uri.query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
+        head.uri = target(head.uri.path(), &serialise_pairs(&query))?;
         let body = if takes_body(&head.method) {
             let bytes = self.read(body).await?;
             Some(JudgedBody::parse(&head.headers, &bytes).map_err(refused_body)?)
@@ -223,11 +229,44 @@ fn check_guarded_head(headers: &HeaderMap) -> Result<(), Denial> {
     Ok(())
 }
 
-/// The target with the policy's own spelling of the path, and the query as it was.
-fn respelled(uri: &http::Uri, spelling: &str) -> Result<http::Uri, Denial> {
-    let target = match uri.query() {
-        Some(query) => format!("{spelling}?{query}"),
-        None => spelling.to_owned(),
-    };
+/// Makes ready a request with another method than the route's own.
+pub(super) fn other_method(request: &mut Request<Incoming>, spelling: &str) -> Result<(), Denial> {
+    check_guarded_head(request.headers())?;
+    let query = parse_query(request.uri().query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
+    if let Some(conflict) = field_conflicts(None, &query, &[]) {
+        return Err(Denial::InvalidRequest(conflict));
+    }
+    *request.uri_mut() = target(spelling, &serialise_pairs(&query))?;
+    Ok(())
+}
+
+/// What of a CORS preflight reaches the backend: the question, and nothing that could be taken for an
+/// action.
+pub(super) fn preflight(request: &Request<Incoming>, spelling: &str) -> Result<Request<Body>, Denial> {
+    if !request.body().is_end_stream() || request.headers().contains_key(header::UPGRADE) {
+        return Err(Denial::InvalidRequest("a preflight has no body and upgrades nothing".to_owned()));
+    }
+    let mut clean = Request::new(Body::empty());
+    *clean.method_mut() = Method::OPTIONS;
+    *clean.uri_mut() = target(spelling, "")?;
+    let asked = [
+        header::HOST,
+        header::ORIGIN,
+        header::USER_AGENT,
+        header::ACCEPT,
+        header::ACCESS_CONTROL_REQUEST_METHOD,
+        header::ACCESS_CONTROL_REQUEST_HEADERS,
+    ];
+    for name in asked.into_iter().chain([FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST]) {
+        for value in request.headers().get_all(&name) {
+            clean.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    Ok(clean)
+}
+
+/// A request target of this path and this query.
+fn target(path: &str, query: &str) -> Result<http::Uri, Denial> {
+    let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     target.parse().map_err(|_| Denial::AmbiguousPath)
 }

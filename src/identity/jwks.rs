@@ -4,7 +4,7 @@
 //! Who checks a token reads the cache and never waits for the network, with one exception: right after
 //! a key rotation the first tokens under the new key would be refused, so an unknown key id may wait a
 //! short moment for a refresh. Anyone can make up key ids, so there is at most one such refresh per
-//! [`COOLDOWN`] and URL, and whoever comes in between is refused at once. When a refresh fails, or
+//! [`Pace::cooldown`] and URL, and whoever comes in between is refused at once. When a refresh fails, or
 //! brings nothing usable, the keys of the last good one go on being used.
 
 use std::collections::BTreeMap;
@@ -20,19 +20,35 @@ use url::Url;
 use super::fetch::{DEADLINE, FetchError, Fetched, Fetcher};
 use super::key_set::{InvalidKeySet, KeySet};
 
-/// How long after a fetch began no unknown key id causes another.
-pub const COOLDOWN: Duration = Duration::from_secs(10);
+/// How often key sets are fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long after a fetch began no unknown key id causes another.
+    pub cooldown: Duration,
+    /// How long a key set is used before it is fetched again, unless `Cache-Control` says otherwise.
+    pub refresh_after: Duration,
+    /// The least that `Cache-Control` may ask for.
+    pub shortest: Duration,
+    /// The most that `Cache-Control` may ask for.
+    pub longest: Duration,
+    /// How long after a failure it is tried again while there are no keys.
+    pub retry_without_keys: Duration,
+    /// How long after a failure it is tried again while there are older keys.
+    pub retry_with_keys: Duration,
+}
 
-/// How long a key set is used before it is fetched again, unless `Cache-Control` says otherwise.
-const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
-
-/// The bounds on what `Cache-Control` may say.
-const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
-const LONGEST_REFRESH: Duration = Duration::from_secs(60 * 60);
-
-/// How long after a failure it is tried again, without and with older keys at hand.
-const RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(3);
-const RETRY_WITH_KEYS: Duration = Duration::from_secs(30);
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            cooldown: Duration::from_secs(10),
+            refresh_after: Duration::from_secs(5 * 60),
+            shortest: Duration::from_secs(60),
+            longest: Duration::from_secs(60 * 60),
+            retry_without_keys: Duration::from_secs(3),
+            retry_with_keys: Duration::from_secs(30),
+        }
+    }
+}
 
 /// When the background task looks up although nothing is due.
 const IDLE: Duration = Duration::from_secs(60 * 60);
@@ -57,12 +73,18 @@ struct Registry {
     sources: Mutex<BTreeMap<Url, Weak<RemoteKeys>>>,
     wake: Arc<Notify>,
     fetcher: Arc<Fetcher>,
+    pace: Pace,
 }
 
 impl JwksRegistry {
     /// An empty registry. Nothing is fetched until [`JwksRegistry::run`] runs.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As [`JwksRegistry::new`], at another pace.
+    pub fn with_pace(pace: Pace) -> Self {
+        Self(Arc::new(Registry { pace, ..Registry::default() }))
     }
 
     /// The key set behind a URL. It is fetched soon if it is new, and forgotten when the last one
@@ -73,7 +95,7 @@ impl JwksRegistry {
         if let Some(known) = sources.get(url).and_then(Weak::upgrade) {
             return known;
         }
-        let keys = Arc::new(RemoteKeys::new(url.clone(), Arc::clone(&self.0.wake)));
+        let keys = Arc::new(RemoteKeys::new(url.clone(), self.0.pace, Arc::clone(&self.0.wake)));
         sources.insert(url.clone(), Arc::downgrade(&keys));
         self.0.wake.notify_one();
         keys
@@ -113,6 +135,7 @@ impl JwksRegistry {
 #[derive(Debug)]
 pub struct RemoteKeys {
     url: Url,
+    pace: Pace,
     current: ArcSwapOption<KeySet>,
     schedule: Mutex<Schedule>,
     rounds: watch::Sender<()>,
@@ -136,10 +159,11 @@ impl Schedule {
 }
 
 impl RemoteKeys {
-    fn new(url: Url, wake: Arc<Notify>) -> Self {
+    fn new(url: Url, pace: Pace, wake: Arc<Notify>) -> Self {
         let schedule = Schedule { due: Instant::now(), began: None, under_way: false };
         Self {
             url,
+            pace,
             current: ArcSwapOption::empty(),
             schedule: Mutex::new(schedule),
             rounds: watch::Sender::new(()),
@@ -153,7 +177,7 @@ impl RemoteKeys {
     }
 
     /// Asks for a refresh and waits for its end, at most `patience`. False if there is none to wait
-    /// for, because one began less than [`COOLDOWN`] ago, or it takes longer.
+    /// for, because one began less than [`Pace::cooldown`] ago, or it takes longer.
     pub async fn refresh(&self, patience: Duration) -> bool {
         let mut rounds = self.rounds.subscribe();
         self.request() && timeout(patience, rounds.changed()).await.is_ok_and(|round| round.is_ok())
@@ -165,7 +189,7 @@ impl RemoteKeys {
         if schedule.under_way {
             return true;
         }
-        if schedule.began.is_some_and(|began| now < began + COOLDOWN) {
+        if schedule.began.is_some_and(|began| now < began + self.pace.cooldown) {
             return false;
         }
         schedule.due = now;
@@ -191,8 +215,8 @@ impl RemoteKeys {
         let keys = KeySet::parse(&fetched.body)?;
         tracing::debug!(url = %shown(&self.url), keys = keys.len(), "key set fetched");
         self.current.store(Some(Arc::new(keys)));
-        let asked = fetched.max_age.unwrap_or(REFRESH_AFTER);
-        Ok(asked.clamp(SHORTEST_REFRESH, LONGEST_REFRESH))
+        let asked = fetched.max_age.map(|age| age.max(self.pace.shortest).min(self.pace.longest));
+        Ok(asked.unwrap_or(self.pace.refresh_after))
     }
 
     /// Tells of a failure, and says when to try again.
@@ -200,10 +224,10 @@ impl RemoteKeys {
         let url = shown(&self.url);
         if self.current.load().is_some() {
             tracing::warn!(%url, %error, "key set not refreshed: the older keys go on being used");
-            RETRY_WITH_KEYS
+            self.pace.retry_with_keys
         } else {
             tracing::warn!(%url, %error, "key set not fetched: no token can be checked");
-            RETRY_WITHOUT_KEYS
+            self.pace.retry_without_keys
         }
     }
 }
@@ -232,7 +256,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_url_has_one_key_set_until_nobody_uses_it() {
-        let registry = JwksRegistry::new();
+        let registry = JwksRegistry::default();
         let url = Url::parse("http://127.0.0.1:1/keys").unwrap();
         let first = registry.keys(&url);
         assert!(Arc::ptr_eq(&first, &registry.keys(&url)));

@@ -195,7 +195,9 @@ impl Authenticator {
             Err(IdentityError::Unavailable | IdentityError::Unauthorized(Rejection::UnknownKey))
         );
         match &self.keys {
-            Keys::Remote(keys) if unknown_yet && keys.refresh(PATIENCE).await => {
+            Keys::Remote(keys) if unknown_yet => {
+                // Also when there was nothing to wait for: the fetch may have ended just now.
+                keys.refresh(PATIENCE).await;
                 self.authenticate(headers, now)
             }
             _ => first,

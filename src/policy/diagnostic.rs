@@ -385,6 +385,9 @@ impl<'a> Collector<'a> {
 
     /// Everything reported, in the order of the places, with files and lines written out.
     pub fn finish(mut self) -> Diagnostics {
+        if self.found.is_empty() {
+            return Diagnostics::default();
+        }
         self.found.sort_by(|a, b| match (a.at, b.at) {
             (Some(a), Some(b)) => a.cmp(&b),
             (Some(_), None) => Ordering::Less,

@@ -31,12 +31,12 @@ pub(super) struct Link {
 /// The idle connections to one upstream.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<Box<Link>>>,
+    idle: Mutex<Vec<Link>>,
 }
 
 impl Pool {
     /// The connection that was used last, if it is open and was used since `oldest`.
-    pub(super) fn take(&self, oldest: Instant) -> Option<Box<Link>> {
+    pub(super) fn take(&self, oldest: Instant) -> Option<Link> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(link) = idle.pop() {
             if link.rested_at.is_some_and(|since| since < oldest) {
@@ -53,7 +53,7 @@ impl Pool {
         None
     }
 
-    fn put(&self, mut link: Box<Link>) {
+    fn put(&self, mut link: Link) {
         let now = Instant::now();
         link.rested_at = Some(now);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,21 +71,30 @@ impl Pool {
 /// A connection in use.
 #[derive(Debug)]
 pub(super) struct Lease {
-    pub(super) link: Box<Link>,
+    pub(super) link: Link,
     pool: Arc<Pool>,
+    is_kept: bool,
 }
 
 impl Lease {
-    pub(super) fn new(link: Box<Link>, pool: &Arc<Pool>) -> Self {
-        Self { link, pool: Arc::clone(pool) }
+    pub(super) fn new(link: Link, pool: &Arc<Pool>) -> Self {
+        Self { link, pool: Arc::clone(pool), is_kept: true }
+    }
+
+    /// This connection serves no further request.
+    pub(super) fn let_go(&mut self) {
+        self.is_kept = false;
     }
 
     /// Ends the exchange. The connection is kept when it can serve another request, that is, when both
     /// the answer and the request are through.
     pub(super) fn give_back(self, upload: Option<&Progress>) {
-        let Self { mut link, pool } = self;
+        let Self { mut link, pool, is_kept } = self;
         if let Some(upload) = upload.filter(|upload| !upload.is_done()) {
             upload.withdraw();
+            return;
+        }
+        if !is_kept {
             return;
         }
         if link.sender.is_ready() {

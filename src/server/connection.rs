@@ -9,6 +9,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -41,6 +42,30 @@ pub(super) struct Shared<H> {
     pub(super) settings: ListenerSettings,
     pub(super) http: Builder,
     pub(super) phase: PhaseCell,
+    /// How many connections are not parked.
+    unparked: AtomicUsize,
+}
+
+impl<H> Shared<H> {
+    pub(super) fn new(handler: Arc<H>, settings: ListenerSettings, http: Builder) -> Self {
+        Self { handler, settings, http, phase: PhaseCell::default(), unparked: AtomicUsize::new(0) }
+    }
+}
+
+/// Counts a connection as not parked.
+struct Unparked<'a>(&'a AtomicUsize);
+
+impl<'a> Unparked<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Unparked<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// How HTTP ended on a connection.
@@ -96,6 +121,8 @@ async fn active<H: Handler>(
     peer: SocketAddr,
     phase: &mut watch::Receiver<Phase>,
 ) -> Outcome {
+    let _counted = Unparked::new(&shared.unparked);
+    let tick = || shared.settings.tick(shared.unparked.load(Relaxed));
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request: Request<Incoming>| {
         let (handler, activity) = (Arc::clone(&shared.handler), Arc::clone(&activity));
@@ -114,8 +141,7 @@ async fn active<H: Handler>(
         patience: Patience::new(&shared.settings),
         activity: &activity,
     };
-    let tick = shared.settings.tick();
-    let mut timer = std::pin::pin!(tokio::time::sleep(tick));
+    let mut timer = std::pin::pin!(tokio::time::sleep(tick()));
     let mut later = phase.clone();
     let mut draining = std::pin::pin!(phase.wait_for(|phase| *phase != Phase::Open));
     let mut cutting = std::pin::pin!(later.wait_for(|phase| *phase == Phase::Cut));
@@ -134,7 +160,7 @@ async fn active<H: Handler>(
         if is_draining && shared.phase.get() == Phase::Cut {
             return Poll::Ready(End::Dropped);
         }
-        driver.poll(cx, timer.as_mut(), tick)
+        driver.poll(cx, timer.as_mut(), &tick)
     })
     .await;
     driver.conclude(&end)
@@ -161,7 +187,12 @@ where
     S: HttpService<Incoming, ResBody = Watched>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>, tick: Duration) -> Poll<End> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        tick: &impl Fn() -> Duration,
+    ) -> Poll<End> {
         loop {
             // An error here is the client's doing; it has had its answer if there was one to give.
             if Pin::new(&mut self.connection).poll(cx).is_ready() {
@@ -171,7 +202,7 @@ where
                 return Poll::Pending;
             }
             let now = Instant::now();
-            timer.as_mut().reset(now + tick);
+            timer.as_mut().reset(now + tick());
             match self.patience.judge(self.activity, now) {
                 Verdict::Fine => {}
                 Verdict::Idle if self.park(cx) => return Poll::Ready(End::Parked),
@@ -206,6 +237,8 @@ where
             return Outcome::Tunnel(stream, parts.read_buf, tunnel);
         }
         match end {
+            // An empty rest still holds the buffer it was cut from.
+            End::Parked if parts.read_buf.is_empty() => Outcome::Idle(stream, Bytes::new()),
             End::Parked => Outcome::Idle(stream, parts.read_buf),
             End::Done | End::Dropped => Outcome::Over((!self.activity.has_ended()).then_some(stream)),
         }

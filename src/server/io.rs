@@ -1,24 +1,30 @@
 //! The socket of a client as HTTP sees it, with what happens on it written down for the timers.
 
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::listener::HEAD_LIMIT;
 use crate::proxy::upgrade::Tunnel;
+
+/// Up to this size, copying a head and a body together is cheaper than handing over two pieces.
+const SMALL: usize = 1024;
 
 /// What happened on a connection. One task writes and reads it; it is shared only because HTTP owns the
 /// socket meanwhile. No clock is read on the way: timers compare counts.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     moves: AtomicU32,
+    /// How many bytes were read of a head that is not whole yet, at least.
+    head_bytes: AtomicUsize,
     requests: AtomicU32,
     answering: AtomicBool,
     has_head_bytes: AtomicBool,
@@ -62,12 +68,14 @@ impl Activity {
     /// A request's head is complete.
     pub(super) fn begin(&self) {
         self.requests.store(self.requests.load(Relaxed).wrapping_add(1), Relaxed);
+        self.head_bytes.store(0, Relaxed);
         self.answering.store(true, Relaxed);
         self.has_head_bytes.store(false, Relaxed);
     }
 
     /// The answer's last byte is on its way.
     pub(super) fn end(&self) {
+        self.head_bytes.store(0, Relaxed);
         self.answering.store(false, Relaxed);
         self.has_head_bytes.store(false, Relaxed);
     }
@@ -84,6 +92,20 @@ impl Activity {
 
     pub(super) fn take_tunnel(&self) -> Option<Tunnel> {
         self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether a head is already larger than it may be, and still not whole. hyper would find out only
+    /// when its largest buffer is full.
+    fn has_read_enough(&self) -> bool {
+        !self.is_answering() && self.head_bytes.load(Relaxed) > HEAD_LIMIT
+    }
+
+    fn read(&self, count: usize) {
+        self.moved();
+        self.has_head_bytes.store(true, Relaxed);
+        if !self.is_answering() {
+            self.head_bytes.store(self.head_bytes.load(Relaxed) + count, Relaxed);
+        }
     }
 
     fn moved(&self) {
@@ -110,6 +132,22 @@ impl ClientIo {
     }
 }
 
+impl ClientIo {
+    fn poll_write_joined(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        head: &[u8],
+        body: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut joined = [0_u8; SMALL];
+        let mut rest = joined.as_mut_slice();
+        rest.write_all(head)?;
+        rest.write_all(body)?;
+        let left = rest.len();
+        self.poll_write(cx, joined.get(..SMALL - left).unwrap_or_default())
+    }
+}
+
 impl AsyncRead for ClientIo {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -117,27 +155,34 @@ impl AsyncRead for ClientIo {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.activity.has_read_enough() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let before = buffer.filled().len();
         if this.early.is_empty() {
-            let before = buffer.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-            if buffer.filled().len() == before {
-                this.activity.ended.store(true, Relaxed);
-                return Poll::Ready(Ok(()));
-            }
         } else {
             let count = this.early.len().min(buffer.remaining());
             buffer.put_slice(this.early.get(..count).unwrap_or_default());
             this.early.advance(count);
         }
-        this.activity.has_head_bytes.store(true, Relaxed);
-        this.activity.moved();
+        let count = buffer.filled().len() - before;
+        if count == 0 {
+            this.activity.ended.store(true, Relaxed);
+        } else {
+            this.activity.read(count);
+        }
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for ClientIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
+        let this = self.get_mut();
+        this.activity.unflushed.store(true, Relaxed);
+        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
+        this.activity.moved();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -145,6 +190,13 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        match pieces {
+            [piece] => return self.poll_write(cx, piece),
+            [head, body] if head.len() + body.len() <= SMALL => {
+                return self.poll_write_joined(cx, head, body);
+            }
+            _ => {}
+        }
         let this = self.get_mut();
         this.activity.unflushed.store(true, Relaxed);
         let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, pieces))?;

@@ -16,9 +16,11 @@ use super::Handler;
 use super::connection::{Shared, serve};
 
 /// How large the head of a request may be.
-const HEAD_LIMIT: usize = 64 * 1024;
-/// How much of a body is read or held at a time.
-const BUFFER_LIMIT: usize = 128 * 1024;
+pub(super) const HEAD_LIMIT: usize = 64 * 1024;
+/// With more connections than this in use, silent ones are parked in [`HASTE`].
+const UNPARKED_IN_PEACE: usize = 256;
+/// After how much silence connections are parked when there are many.
+const HASTE: Duration = Duration::from_millis(40);
 /// How long accepting rests when the process is out of files or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -55,9 +57,12 @@ impl Default for ListenerSettings {
 }
 
 impl ListenerSettings {
-    /// How often a connection that is not parked is looked at.
-    pub(super) fn tick(&self) -> Duration {
-        let shortest = self.park_after.min(self.header_timeout).min(self.write_timeout);
+    /// How often a connection that is not parked is looked at. When many are not, they are parked
+    /// almost at once: a wave of new connections must not need memory that is rarely given back.
+    pub(super) fn tick(&self, unparked: usize) -> Duration {
+        let park_after =
+            if unparked > UNPARKED_IN_PEACE { HASTE.min(self.park_after) } else { self.park_after };
+        let shortest = park_after.min(self.header_timeout).min(self.write_timeout);
         (shortest / 2).max(Duration::from_millis(5))
     }
 }
@@ -140,8 +145,7 @@ where
 {
     let drain = settings.drain;
     let slots = Arc::new(Semaphore::new(settings.max_connections));
-    let http = http_settings();
-    let shared = Arc::new(Shared { handler, settings, http, phase: PhaseCell::default() });
+    let shared = Arc::new(Shared::new(handler, settings, http_settings()));
     let (phase, watching) = watch::channel(Phase::Open);
     let open = Arc::new(Open::default());
     let accepting = async {
@@ -172,11 +176,12 @@ where
     Drained { cut }
 }
 
-/// How HTTP/1 is spoken with clients. The number of headers stays at hyper's 100, as in HAProxy: a
+/// How HTTP/1 is spoken with clients. Its buffers may grow to hyper's 400 KiB, which large bodies need
+/// to be cheap; the socket stops a head long before that. The number of headers stays at hyper's 100, as in HAProxy: a
 /// higher limit would cost an allocation for each request.
 fn http_settings() -> Builder {
     let mut http = Builder::new();
-    http.max_header_size(HEAD_LIMIT).max_buf_size(BUFFER_LIMIT);
+    http.max_header_size(HEAD_LIMIT);
     http
 }
 

@@ -144,3 +144,20 @@ fn a_file_beyond_reason_is_refused_fast() {
     }
     check(bomb, Code::Unsupported);
 }
+
+#[test]
+fn the_reference_lists_every_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, _) = text.split_once("| code | meaning |").unwrap_or((&text, ""));
+    let mut expected = format!("{before}| code | meaning |\n|---|---|\n");
+    let mut codes = Code::ALL.to_vec();
+    codes.sort_by_key(|code| code.as_str());
+    for code in codes {
+        expected.push_str(&format!("| `{}` | {} |\n", code.as_str(), code.meaning()));
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), expected, "UPDATE_GOLDEN=1 writes the new table");
+}

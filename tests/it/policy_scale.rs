@@ -32,6 +32,10 @@ fn many(routes: usize) -> Vec<SourceFile> {
 }
 
 #[test]
+#[allow(
+    clippy::print_stdout,
+    reason = "the time is told, not judged: a loaded machine must not fail the test"
+)]
 fn ten_thousand_routes_load_and_reload() {
     let files = many(10_000);
     let started = std::time::Instant::now();

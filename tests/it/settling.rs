@@ -91,6 +91,7 @@ async fn a_client_that_hangs_up_half_way_does_not_leave_the_code_in_limbo() {
     let jane = sidecar.client().as_user("jane");
     let (reference, code) = funded(&jane, &mailbox).await;
     let before = backend.seen().len();
+    let gate = backend.hold(VERIFY);
     let body = json!({ "otp": code, "transaction_reference": reference }).to_string();
     let request = format!(
         "POST {VERIFY} HTTP/1.1\r\nHost: wallet\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -99,8 +100,9 @@ async fn a_client_that_hangs_up_half_way_does_not_leave_the_code_in_limbo() {
     );
     let mut socket = tokio::net::TcpStream::connect(sidecar.traffic).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
-    drop(socket);
     backend.wait_for(before + 1).await;
+    drop(socket);
+    gate.notify_one();
     sidecar.logged("OTP verified").await;
     assert_eq!(jane.verify(&reference, &code).await.word(), (400, "otp_used".to_owned()));
     assert_eq!(backend.balance(), 5_000);

@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 /// any one backend.
 pub fn spellings(path: &str) -> BTreeSet<Vec<u8>> {
     let mut all: BTreeSet<Vec<u8>> = BTreeSet::new();
-    let single: Vec<Vec<u8>> =
-        encodings(path).into_iter().chain(insertions(path)).chain(whole(path)).collect();
-    let combined = whole(path).into_iter().filter_map(|first| String::from_utf8(first).ok());
-    for first in combined.filter(|first| first.starts_with('/')) {
-        all.extend(whole(&first));
-    }
-    all.extend(single);
+    all.extend(encodings(path).into_iter().chain(insertions(path)).chain(whole(path)));
     all.insert(path.as_bytes().to_vec());
     all
+}
+
+/// Two things done to the path as a whole, one after the other.
+pub fn combined_spellings(path: &str) -> BTreeSet<Vec<u8>> {
+    let once = whole(path).into_iter().filter_map(|first| String::from_utf8(first).ok());
+    once.filter(|first| first.starts_with('/')).flat_map(|first| whole(&first)).collect()
 }
 
 /// Each character written in another way.

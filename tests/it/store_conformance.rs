@@ -46,7 +46,10 @@ on_every_store!(
     a_third_failure_locks_and_a_new_code_does_not_reset_the_count,
     no_code_is_compared_while_locked_and_the_lock_is_not_extended,
     a_success_resets_the_failures_but_not_the_escalation,
+    escalation_starts_over_after_exactly_one_clean_day,
+    failures_are_forgotten_after_exactly_400_quiet_days,
     consecutive_failures_disable_the_purpose,
+    a_forgotten_reference_belongs_to_its_new_purpose_alone,
     a_code_under_a_key_that_nobody_has_is_its_own_answer,
     limits_of_one_subject_are_counted_together_or_not_at_all,
     limits_by_address_count_even_when_the_request_is_refused,
@@ -268,6 +271,45 @@ async fn a_success_resets_the_failures_but_not_the_escalation(world: World) {
     }
     let twice_as_long = Lock::Until(world.now().plus(30 * MINUTE));
     assert_eq!(world.verify(&verify("u1", "FUND-2", 9)).await, mismatch(0, Some(twice_as_long)));
+}
+
+async fn escalation_starts_over_after_exactly_one_clean_day(world: World) {
+    let day = 24 * 60 * MINUTE;
+    for (clean, lock_for) in [(Duration::ZERO, 15 * MINUTE), (day - Duration::from_millis(1), 30 * MINUTE)] {
+        world.wait(clean);
+        world.issued(1).await;
+        for left in [2, 1] {
+            assert_eq!(world.verify(&verify("u1", "FUND-1", 9)).await, mismatch(left, None));
+        }
+        let lock = Lock::Until(world.now().plus(lock_for));
+        assert_eq!(world.verify(&verify("u1", "FUND-1", 9)).await, mismatch(0, Some(lock)));
+        world.wait(lock_for);
+    }
+    world.wait(day);
+    world.issued(1).await;
+    for left in [2, 1] {
+        assert_eq!(world.verify(&verify("u1", "FUND-1", 9)).await, mismatch(left, None));
+    }
+    let as_at_first = Lock::Until(world.now().plus(15 * MINUTE));
+    assert_eq!(world.verify(&verify("u1", "FUND-1", 9)).await, mismatch(0, Some(as_at_first)));
+}
+
+async fn a_forgotten_reference_belongs_to_its_new_purpose_alone(world: World) {
+    world.issued(1).await;
+    world.wait(35 * MINUTE);
+    let other = Purpose::parse("wallet_deduction").unwrap();
+    world.issue(&IssueCommand { purpose: other, ..issue("u1", "FUND-1", 2) }).await;
+    assert_eq!(world.standing().await.pending, None);
+    assert_eq!(world.census().await, (0, 0));
+}
+
+async fn failures_are_forgotten_after_exactly_400_quiet_days(world: World) {
+    world.issued(1).await;
+    world.verify(&verify("u1", "FUND-1", 9)).await;
+    world.wait(400 * 24 * 60 * MINUTE - Duration::from_millis(1));
+    assert_eq!(world.standing().await.failures, 1);
+    world.wait(Duration::from_millis(1));
+    assert_eq!(world.standing().await.failures, 0);
 }
 
 async fn consecutive_failures_disable_the_purpose(world: World) {

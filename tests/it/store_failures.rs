@@ -185,6 +185,8 @@ async fn every_key_outlives_what_it_remembers_and_no_key_stays_for_ever() {
     for _ in 0..3 {
         store.verify(&verify("u1", "FUND-1", 9)).await.unwrap();
     }
+    // A new code lives for minutes; the failures must not be forgotten with it.
+    store.issue(&issue("u1", "FUND-1", 2)).await.unwrap();
     let (minute, day) = (60_000_i64, 24 * 60 * 60_000_i64);
     let kinds = [
         ("limit", minute),
@@ -217,4 +219,19 @@ async fn an_eviction_policy_that_forgives_locks_is_told() {
     let warnings = store.health().await.unwrap().warnings;
     assert!(warnings.len() == 1 && warnings[0].contains("unknown"), "{warnings:?}");
     store.census(&[purpose()]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_refuses_and_is_told_until_it_becomes_the_primary() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    store.issue(&issue("u1", "FUND-1", 1)).await.unwrap();
+    server.ask::<()>(&["REPLICAOF", "127.0.0.1", "1"]);
+    let error = store.issue(&issue("u1", "FUND-1", 2)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Failed(why) if why.contains("READONLY")), "{error}");
+    until_it_answers(&store).await;
+    let warnings = store.health().await.unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].contains("replica"), "{warnings:?}");
+    server.ask::<()>(&["REPLICAOF", "NO", "ONE"]);
+    store.issue(&issue("u1", "FUND-1", 2)).await.unwrap();
 }

@@ -29,19 +29,20 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub struct World {
     pub store: Arc<dyn Store>,
     pub clock: Arc<ManualClock>,
-    pub server: Option<RedisServer>,
+    /// Runs as long as the world.
+    _server: Option<RedisServer>,
 }
 
 impl World {
     pub fn memory() -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        Self { store: Arc::new(MemoryStore::new(clock.clone())), clock, server: None }
+        Self { store: Arc::new(MemoryStore::new(clock.clone())), clock, _server: None }
     }
 
     pub fn redis() -> Self {
         let (clock, server) = (Arc::new(ManualClock::at(START)), RedisServer::start());
         let store = RedisStore::new(&patient(&server)).unwrap().on_clock(clock.clone());
-        Self { store: Arc::new(store), clock, server: Some(server) }
+        Self { store: Arc::new(store), clock, _server: Some(server) }
     }
 
     pub fn now(&self) -> Timestamp {

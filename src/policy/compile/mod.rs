@@ -134,6 +134,9 @@ fn index(
 
 /// The entries of a list without repetitions, which are reported.
 fn distinct<'a>(list: &'a [Text], out: &mut Collector<'_>) -> std::vec::IntoIter<&'a Text> {
+    if let [only] = list {
+        return vec![only].into_iter();
+    }
     let mut first = std::collections::BTreeMap::new();
     let mut kept = Vec::with_capacity(list.len());
     for text in list {

@@ -1,7 +1,8 @@
 //! Finds routes that can match one request, and routes on one path that treat it differently.
 //!
 //! Paths are compared as a request's path is: without regard to case and to one trailing slash. A
-//! parameter overlaps every segment. A tree of segments keeps this linear for ordinary policies.
+//! parameter overlaps every segment. Paths without parameters meet in a map, and only the others are
+//! kept in a tree, so that this stays linear for ordinary policies.
 
 use std::collections::HashMap;
 
@@ -26,23 +27,37 @@ struct Tree {
 /// Checks all routes against each other.
 pub(super) fn check(routes: &[Route], out: &mut Collector<'_>) {
     let mut tree = Tree::default();
-    for (route, written) in routes.iter().enumerate() {
-        for path in &written.paths {
-            let segments = segments(&path.text);
-            let mut earlier = Vec::new();
-            tree.overlapping(&segments, &mut earlier);
-            for found in earlier {
-                report(routes, found, Entry { route, at: path.at }, path, out);
-            }
-            tree.insert(&segments, Entry { route, at: path.at });
+    let mut literal: HashMap<String, Vec<Entry>> = HashMap::new();
+    let paths = || routes.iter().enumerate().flat_map(|(route, w)| w.paths.iter().map(move |p| (route, p)));
+    for (route, path) in paths().filter(|(_, path)| path.text.contains('{')) {
+        let entry = Entry { route, at: path.at };
+        let folded = fold(&path.text);
+        let segments: Vec<&str> = folded.split('/').collect();
+        for found in tree.overlapping(&segments) {
+            report(routes, found, entry, path, out);
         }
+        tree.insert(&segments, entry);
+    }
+    for (route, path) in paths().filter(|(_, path)| !path.text.contains('{')) {
+        let entry = Entry { route, at: path.at };
+        let folded = fold(&path.text);
+        if !tree.is_empty() {
+            for found in tree.overlapping(&folded.split('/').collect::<Vec<_>>()) {
+                report(routes, found, entry, path, out);
+            }
+        }
+        let alike = literal.entry(folded).or_default();
+        for found in alike.iter() {
+            report(routes, *found, entry, path, out);
+        }
+        alike.push(entry);
     }
 }
 
-fn segments(path: &str) -> Vec<String> {
+/// A path without its outer slashes, in lower case.
+fn fold(path: &str) -> String {
     let path = path.strip_prefix('/').unwrap_or(path);
-    let path = path.strip_suffix('/').unwrap_or(path);
-    path.split('/').map(str::to_ascii_lowercase).collect()
+    path.strip_suffix('/').unwrap_or(path).to_ascii_lowercase()
 }
 
 fn is_parameter(segment: &str) -> bool {
@@ -50,30 +65,40 @@ fn is_parameter(segment: &str) -> bool {
 }
 
 impl Tree {
-    fn insert(&mut self, segments: &[String], entry: Entry) {
+    fn is_empty(&self) -> bool {
+        self.literal.is_empty() && self.parameter.is_none() && self.entries.is_empty()
+    }
+
+    fn insert(&mut self, segments: &[&str], entry: Entry) {
         let mut node = self;
         for segment in segments {
             node = if is_parameter(segment) {
                 node.parameter.get_or_insert_default()
             } else {
-                node.literal.entry(segment.clone()).or_default()
+                node.literal.entry((*segment).to_owned()).or_default()
             };
         }
         node.entries.push(entry);
     }
 
-    fn overlapping(&self, segments: &[String], found: &mut Vec<Entry>) {
+    fn overlapping(&self, segments: &[&str]) -> Vec<Entry> {
+        let mut found = Vec::new();
+        self.collect(segments, &mut found);
+        found
+    }
+
+    fn collect(&self, segments: &[&str], found: &mut Vec<Entry>) {
         let Some((segment, rest)) = segments.split_first() else {
             found.extend(&self.entries);
             return;
         };
         if let Some(parameter) = &self.parameter {
-            parameter.overlapping(rest, found);
+            parameter.collect(rest, found);
         }
         if is_parameter(segment) {
-            self.literal.values().for_each(|child| child.overlapping(rest, found));
-        } else if let Some(child) = self.literal.get(segment) {
-            child.overlapping(rest, found);
+            self.literal.values().for_each(|child| child.collect(rest, found));
+        } else if let Some(child) = self.literal.get(*segment) {
+            child.collect(rest, found);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Routes: what they match and what they do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::limits::{Limits, Place};
@@ -48,7 +48,7 @@ pub(super) fn compile(
         claims: jwt.map(|jwt| jwt.claims.iter().map(|(name, _)| name.text.as_str()).collect()),
         incomplete: document.incomplete,
     };
-    let mut first: BTreeMap<&str, At> = BTreeMap::new();
+    let mut first: HashMap<&str, At> = HashMap::new();
     let (mut routes, mut routers) = (Vec::new(), Vec::new());
     for written in &document.routes {
         if let Some(name) = &written.name

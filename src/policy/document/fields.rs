@@ -13,7 +13,8 @@ pub struct Fields {
     what: &'static str,
     /// Its place.
     pub at: At,
-    fields: BTreeMap<&'static str, Node>,
+    /// Few enough to look through. What was taken is null.
+    fields: Vec<(&'static str, At, Node)>,
 }
 
 impl Fields {
@@ -26,28 +27,30 @@ impl Fields {
         out: &mut Collector<'_>,
     ) -> Option<Self> {
         let at = node.at;
-        let mut opened = Self { what, at, fields: BTreeMap::new() };
-        let mut keys: BTreeMap<&'static str, At> = BTreeMap::new();
-        for (key, value) in entries(node, what, out)? {
+        let entries = entries(node, what, out)?;
+        let mut opened = Self { what, at, fields: Vec::with_capacity(entries.len().min(known.len())) };
+        for (key, value) in entries {
             let Some(name) = known.iter().find(|name| **name == key.text) else {
                 out.report(Code::UnknownField, key.at, format!("{what} has no field `{}`", key.text))
                     .advise(suggestion(&key.text, known.iter().copied()));
                 continue;
             };
-            if let Some(first) = keys.insert(name, key.at) {
+            if let Some((_, first, _)) = opened.fields.iter().find(|(taken, _, _)| taken == name) {
                 out.report(Code::RepeatedKey, key.at, format!("`{name}` is written twice"))
-                    .also(first, "the first one")
+                    .also(*first, "the first one")
                     .advise("keep one of them");
                 continue;
             }
-            opened.fields.insert(name, value);
+            opened.fields.push((name, key.at, value));
         }
         Some(opened)
     }
 
     /// Takes a field, if it is there and not null.
     pub fn take(&mut self, name: &'static str) -> Option<Node> {
-        self.fields.remove(name).filter(|node| !matches!(node.kind, Kind::Null))
+        let (_, at, node) = self.fields.iter_mut().find(|(field, _, _)| *field == name)?;
+        let nothing = Node { at: *at, kind: Kind::Null };
+        Some(std::mem::replace(node, nothing)).filter(|node| !matches!(node.kind, Kind::Null))
     }
 
     /// Whether a field is there and has something in it.
@@ -57,7 +60,7 @@ impl Fields {
             Kind::List(items) => !items.is_empty(),
             _ => true,
         };
-        self.fields.get(name).is_some_and(is_something)
+        self.fields.iter().any(|(field, _, node)| *field == name && is_something(node))
     }
 
     /// Takes a field that must be there.

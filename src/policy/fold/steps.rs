@@ -232,7 +232,7 @@ fn drop_authority(path: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let rest = path.get(separators..)?;
-    let end = rest.iter().position(|b| is_separator(b))?;
+    let end = rest.iter().position(is_separator)?;
     rest.get(end..).map(<[u8]>::to_vec)
 }
 

@@ -172,18 +172,18 @@ impl Connection {
                 life.answers.fetch_add(1, Ordering::Relaxed);
                 if is_from_a_replica(&answer) {
                     // After a failover the address may lead to the new primary.
-                    self.retire(&life);
+                    self.retire(&life, Some("it is a read-only replica"));
                 }
                 Ok(answer)
             }
             Ok(Err(error)) => {
-                self.retire(&life);
+                self.retire(&life, None);
                 Err(StoreError::Failed(describe(&error)))
             }
             Err(elapsed) => {
                 if life.answers.load(Ordering::Relaxed) == answers_before {
                     // A dead peer does not say goodbye, and TCP would wait minutes for it.
-                    self.retire(&life);
+                    self.retire(&life, None);
                 }
                 Err(late(elapsed))
             }
@@ -230,11 +230,13 @@ impl Connection {
         lock(&self.home).get_or_insert_with(Handle::current).clone()
     }
 
-    /// Takes a connection out of use. Calls that already wait for its answers go on waiting.
-    fn retire(&self, life: &Arc<Life>) {
+    /// Takes a connection out of use. Calls that already wait for its answers go on waiting. With a
+    /// reason, the next one is not opened at once.
+    fn retire(&self, life: &Arc<Life>, reason: Option<&str>) {
         let mut slot = lock(&self.slot);
         if matches!(&*slot, Slot::Open(open) if Arc::ptr_eq(&open.life, life)) {
-            *slot = Slot::Closed { last_failure: None };
+            let last_failure = reason.map(|reason| (Instant::now(), reason.to_owned()));
+            *slot = Slot::Closed { last_failure };
         }
     }
 }
@@ -277,7 +279,12 @@ async fn attempt(client: Client, slot: Arc<Mutex<Slot>>, queue: usize, ends: wat
             Slot::Closed { last_failure: Some((Instant::now(), why)) }
         }
     };
-    *lock(&slot) = result;
+    let mut slot = lock(&slot);
+    // An attempt that was given up meanwhile must not push out what came after it.
+    if matches!(&*slot, Slot::Opening { .. }) {
+        *slot = result;
+    }
+    drop(slot);
     drop(ends);
 }
 

@@ -170,13 +170,13 @@ mod tests {
         assert_eq!(
             spelt,
             [
-                "{otp:NN}:challenge:65f1c0ffee:FUND-1",
-                "{otp:NN}:account:65f1c0ffee:wallet_funding",
-                "{otp:NN}:pending:wallet_funding",
-                "{otp:NN}:locked:wallet_funding",
-                "{otp:NN}:limit:send-hour:wallet_funding:[2001:db8::]:65f1c0ffee",
-                "{otp:NN}:limit:send-hour::[192.0.2.1]:",
-                "{otp:NN}:limit:send-hour::[]:",
+                "{otp:05}:challenge:65f1c0ffee:FUND-1",
+                "{otp:05}:account:65f1c0ffee:wallet_funding",
+                "{otp:05}:pending:wallet_funding",
+                "{otp:05}:locked:wallet_funding",
+                "{otp:05}:limit:send-hour:wallet_funding:[2001:db8::]:65f1c0ffee",
+                "{otp:05}:limit:send-hour::[192.0.2.1]:",
+                "{otp:13}:limit:send-hour::[]:",
             ]
         );
     }

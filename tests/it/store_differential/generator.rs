@@ -277,7 +277,7 @@ fn lockouts(random: &mut Random) -> Arc<[(Purpose, LockoutRule)]> {
         disable_after,
     };
     let first = rule(1 + random.below(3) as u32, 4, 2, 14, random.pick(&[5, 12, 100]));
-    let second = rule(2, 3, 1 + random.below(2) as u32 * 2, 100_000, 100);
+    let second = rule(2, 3, 1 + random.below(2) as u32 * 2, random.pick(&[2, 100_000, 100_000]), 100);
     match random.below(30) {
         0 => Arc::from([(funding, first)]),
         1 => Arc::from([(wallet, second)]),

@@ -13,8 +13,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+
+use super::sidecar::PATIENCE;
 
 /// A request that reached the backend.
 #[derive(Debug, Clone)]
@@ -38,6 +40,8 @@ pub enum Mood {
     Answer(StatusCode, Value),
     /// Answers with this text and content type.
     Text(StatusCode, &'static str, String),
+    /// Answers as usual, but only when told to.
+    Held(Arc<Notify>),
     /// Never answers.
     Hang,
     /// Takes the request and closes the connection.
@@ -101,6 +105,13 @@ impl Backend {
         }
     }
 
+    /// The next request to this path is answered when the gate is notified.
+    pub fn hold(&self, path: &str) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        self.next(path, Mood::Held(Arc::clone(&gate)));
+        gate
+    }
+
     /// Every request so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.record.lock().unwrap().seen.clone()
@@ -114,7 +125,8 @@ impl Backend {
     /// Waits until so many requests have arrived.
     pub async fn wait_for(&self, requests: usize) {
         let mut count = self.count.clone();
-        count.wait_for(|count| *count >= requests).await.unwrap();
+        let arrived = count.wait_for(|count| *count >= requests);
+        tokio::time::timeout(PATIENCE, arrived).await.expect("the requests arrive").unwrap();
     }
 
     /// The balance of everybody together.
@@ -152,11 +164,18 @@ async fn answer(
         planned.and_then(|(_, moods)| moods.pop_front())
     };
     counted.send_modify(|count| *count += 1);
+    let mood = match mood {
+        Some(Mood::Held(gate)) => {
+            gate.notified().await;
+            None
+        }
+        other => other,
+    };
     let mood = mood.unwrap_or_else(|| usual(&seen, &mut record.lock().unwrap()));
     let (status, media_type, text) = match mood {
         Mood::Answer(status, value) => (status, "application/json; charset=utf-8", value.to_string()),
         Mood::Text(status, media_type, text) => (status, media_type, text),
-        Mood::Hang => std::future::pending().await,
+        Mood::Hang | Mood::Held(_) => std::future::pending().await,
         Mood::Reset => return Err(std::io::Error::other("told to break off")),
     };
     let mut answer = Response::new(Full::new(Bytes::from(text)));
