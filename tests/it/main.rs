@@ -17,6 +17,7 @@ mod documents;
 mod funding;
 mod identity;
 mod lockout;
+mod no_way_in;
 mod policy_files;
 mod policy_scale;
 mod policy_values;
