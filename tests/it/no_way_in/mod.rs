@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use otp_sidecar::lab::mailbox::Mailbox;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::backends::{BACKENDS, Backend, Hit, LENIENT};
 use crate::support::client::token;
