@@ -26,7 +26,10 @@ fn limits_without_a_subject_count_also_when_the_request_is_refused() {
     let both = [everyone.clone(), mine.clone()];
     assert!(is_admitted(&world.admit(&both)));
     assert_eq!(world.admit(&both), refused(full(&mine, world.now.plus(MINUTE))));
-    assert_eq!(world.admit(std::slice::from_ref(&everyone)), refused(full(&everyone, world.now.plus(MINUTE))));
+    assert_eq!(
+        world.admit(std::slice::from_ref(&everyone)),
+        refused(full(&everyone, world.now.plus(MINUTE)))
+    );
 }
 
 #[test]

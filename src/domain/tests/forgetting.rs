@@ -96,7 +96,8 @@ fn the_census_counts_subjects_that_are_locked_or_disabled() {
 #[test]
 fn the_census_counts_a_disabled_subject_as_long_as_that_is_remembered() {
     let mut world = World::with_codes(&[1]);
-    let one_failure_disables = [(funding(), crate::domain::lockout::LockoutRule { disable_after: 1, ..rule() })];
+    let one_failure_disables =
+        [(funding(), crate::domain::lockout::LockoutRule { disable_after: 1, ..rule() })];
     world.verify(&VerifyCommand { lockouts: one_failure_disables.into(), ..presenting("FUND-1", 9) });
     world.wait(REMEMBERED_FOR - TICK);
     assert_eq!(world.state.census(world.now), census(0, Some(1)));

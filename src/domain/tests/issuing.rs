@@ -47,7 +47,11 @@ fn the_newest_codes_are_right_and_those_before_them_wrong() {
             }
             let outcome = world.guess(code);
             let is_live = code > 4 - live;
-            assert_eq!((is_right(&outcome), is_wrong(&outcome)), (is_live, !is_live), "{code} of {live} live");
+            assert_eq!(
+                (is_right(&outcome), is_wrong(&outcome)),
+                (is_live, !is_live),
+                "{code} of {live} live"
+            );
         }
     }
 }

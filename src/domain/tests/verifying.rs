@@ -191,7 +191,11 @@ fn limits_without_a_subject_count_each_call_once_also_when_a_lock_refuses_it() {
     let lock = Lock::Until(world.now.plus(15 * MINUTE));
     assert_eq!(world.verify(&asking), wrong(0, Some(lock)));
     for _ in 0..2 {
-        assert_eq!(world.verify(&asking), VerifyOutcome::Refused(Refusal::Locked(lock)), "a lock comes first");
+        assert_eq!(
+            world.verify(&asking),
+            VerifyOutcome::Refused(Refusal::Locked(lock)),
+            "a lock comes first"
+        );
     }
     let other = VerifyCommand { takes: vec![everyone.clone()], subject: subject("u2"), ..asking };
     let refused = VerifyOutcome::Refused(full(&everyone, world.now.plus(MINUTE)));
