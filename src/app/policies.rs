@@ -15,8 +15,9 @@ use crate::policy::diagnostic::Diagnostics;
 use crate::policy::snapshot::{Action, PolicySnapshot};
 use crate::reload::{self, Outcome, ReloadReport, Reloader, Status, Subscriber, Trigger, watcher};
 use crate::server::admin::health::PolicyState;
-use crate::telemetry::event::{Event, Telemetry};
+use crate::telemetry::event::Event;
 use crate::telemetry::metrics::KnownLabels;
+use crate::telemetry::recorder::Telemetry;
 
 /// The policies of one sidecar.
 pub struct Policies {

@@ -12,13 +12,14 @@ pub enum Refusal {
     Connect,
     /// Neither HTTP/1.0 nor HTTP/1.1.
     Version,
-    /// The target is neither a path, nor an `http` URL, nor `*` with OPTIONS.
+    /// The target is neither a path, nor an `http` URL, nor `*` with OPTIONS, or not ASCII.
     Target,
     /// No Host in HTTP/1.1 (RFC 9112, 3.2).
     NoHost,
     /// More than one Host.
     ManyHosts,
-    /// A Host that is no host and port. Some frameworks read a path out of it.
+    /// A Host that is no host and port, of which some frameworks read a path, or another one than the
+    /// target's.
     BadHost,
     /// A transfer coding other than `chunked`, or more than one (RFC 9112, 6.1).
     TransferCoding,
@@ -46,7 +47,7 @@ impl Refusal {
             Self::Target => "The request target is not a path.",
             Self::NoHost => "The Host header is missing.",
             Self::ManyHosts => "There is more than one Host header.",
-            Self::BadHost => "The Host header is not a host and port.",
+            Self::BadHost => "The Host header is not the host and port of the target.",
             Self::TransferCoding => "The only transfer coding supported is chunked.",
             Self::TwoLengths => "The request has both a length and a transfer coding.",
             Self::H2c => "Upgrading to HTTP/2 is not supported.",
@@ -75,11 +76,17 @@ pub fn check(method: &Method, target: &Uri, version: Version, headers: &HeaderMa
 }
 
 fn check_target(method: &Method, target: &Uri) -> Result<(), Refusal> {
-    let is_fine = match (target.scheme_str(), target.authority()) {
-        (None, None) => target.path().starts_with('/') || (target.path() == "*" && method == Method::OPTIONS),
-        (Some("http" | "https"), Some(authority)) => is_host(authority.as_str().as_bytes()),
-        _ => false,
-    };
+    // RFC 3986 has no such bytes. Servers that refuse them close their connection, servers that take them
+    // read them in different ways.
+    let is_ascii = target.path_and_query().is_none_or(|target| target.as_str().is_ascii());
+    let is_fine = is_ascii
+        && match (target.scheme_str(), target.authority()) {
+            (None, None) => {
+                target.path().starts_with('/') || (target.path() == "*" && method == Method::OPTIONS)
+            }
+            (Some("http" | "https"), Some(authority)) => is_host(authority.as_str().as_bytes()),
+            _ => false,
+        };
     if is_fine { Ok(()) } else { Err(Refusal::Target) }
 }
 
@@ -92,7 +99,10 @@ fn check_host(target: &Uri, version: Version, headers: &HeaderMap) -> Result<(),
     if hosts.next().is_some() {
         return Err(Refusal::ManyHosts);
     }
-    if is_host(host.as_bytes()) { Ok(()) } else { Err(Refusal::BadHost) }
+    let disagrees = target
+        .authority()
+        .is_some_and(|authority| !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()));
+    if is_host(host.as_bytes()) && !disagrees { Ok(()) } else { Err(Refusal::BadHost) }
 }
 
 fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::listener::HEAD_LIMIT;
 use crate::proxy::upgrade::Tunnel;
 
 /// Up to this size, copying a head and a body together is cheaper than handing over two pieces.
@@ -22,6 +23,8 @@ const SMALL: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     moves: AtomicU32,
+    /// How many bytes were read of a head that is not whole yet, at least.
+    head_bytes: AtomicUsize,
     requests: AtomicU32,
     answering: AtomicBool,
     has_head_bytes: AtomicBool,
@@ -65,12 +68,14 @@ impl Activity {
     /// A request's head is complete.
     pub(super) fn begin(&self) {
         self.requests.store(self.requests.load(Relaxed).wrapping_add(1), Relaxed);
+        self.head_bytes.store(0, Relaxed);
         self.answering.store(true, Relaxed);
         self.has_head_bytes.store(false, Relaxed);
     }
 
     /// The answer's last byte is on its way.
     pub(super) fn end(&self) {
+        self.head_bytes.store(0, Relaxed);
         self.answering.store(false, Relaxed);
         self.has_head_bytes.store(false, Relaxed);
     }
@@ -87,6 +92,20 @@ impl Activity {
 
     pub(super) fn take_tunnel(&self) -> Option<Tunnel> {
         self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether a head is already larger than it may be, and still not whole. hyper would find out only
+    /// when its largest buffer is full.
+    fn has_read_enough(&self) -> bool {
+        !self.is_answering() && self.head_bytes.load(Relaxed) > HEAD_LIMIT
+    }
+
+    fn read(&self, count: usize) {
+        self.moved();
+        self.has_head_bytes.store(true, Relaxed);
+        if !self.is_answering() {
+            self.head_bytes.store(self.head_bytes.load(Relaxed) + count, Relaxed);
+        }
     }
 
     fn moved(&self) {
@@ -136,20 +155,23 @@ impl AsyncRead for ClientIo {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.activity.has_read_enough() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let before = buffer.filled().len();
         if this.early.is_empty() {
-            let before = buffer.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-            if buffer.filled().len() == before {
-                this.activity.ended.store(true, Relaxed);
-                return Poll::Ready(Ok(()));
-            }
         } else {
             let count = this.early.len().min(buffer.remaining());
             buffer.put_slice(this.early.get(..count).unwrap_or_default());
             this.early.advance(count);
         }
-        this.activity.has_head_bytes.store(true, Relaxed);
-        this.activity.moved();
+        let count = buffer.filled().len() - before;
+        if count == 0 {
+            this.activity.ended.store(true, Relaxed);
+        } else {
+            this.activity.read(count);
+        }
         Poll::Ready(Ok(()))
     }
 }

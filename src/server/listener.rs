@@ -16,9 +16,7 @@ use super::Handler;
 use super::connection::{Shared, serve};
 
 /// How large the head of a request may be.
-const HEAD_LIMIT: usize = 64 * 1024;
-/// How much of a body is read or held at a time.
-const BUFFER_LIMIT: usize = 128 * 1024;
+pub(super) const HEAD_LIMIT: usize = 64 * 1024;
 /// With more connections than this in use, silent ones are parked in [`HASTE`].
 const UNPARKED_IN_PEACE: usize = 256;
 /// After how much silence connections are parked when there are many.
@@ -178,11 +176,12 @@ where
     Drained { cut }
 }
 
-/// How HTTP/1 is spoken with clients. The number of headers stays at hyper's 100, as in HAProxy: a
+/// How HTTP/1 is spoken with clients. Its buffers may grow to hyper's 400 KiB, which large bodies need
+/// to be cheap; the socket stops a head long before that. The number of headers stays at hyper's 100, as in HAProxy: a
 /// higher limit would cost an allocation for each request.
 fn http_settings() -> Builder {
     let mut http = Builder::new();
-    http.max_header_size(HEAD_LIMIT).max_buf_size(BUFFER_LIMIT);
+    http.max_header_size(HEAD_LIMIT);
     http
 }
 

@@ -50,6 +50,9 @@ async fn heads_that_are_too_large_are_refused() {
     assert_eq!(ask(&front, format!("GET / HTTP/1.1\r\nHost: w\r\n{many}\r\n")).await.status(), 431);
     let long = format!("GET /{} HTTP/1.1\r\nHost: w\r\n\r\n", "x".repeat(65_600));
     assert!([414, 431].contains(&ask(&front, &long).await.status()));
+    let mut client = Client::to(&front).await;
+    let endless = async { while client.stream.write_all(&[b'x'; 16_384]).await.is_ok() {} };
+    within(endless).await;
     assert!(log.lock().unwrap().is_empty());
 }
 
