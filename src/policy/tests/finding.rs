@@ -12,6 +12,8 @@ fn find(method: Method, path: &str, headers: &[HeaderName]) -> String {
     match snapshot.find(&method, path, &headers) {
         Found::Unguarded(_) => "passes".to_owned(),
         Found::Route { route, spelling } => format!("{} at {spelling}", route.name),
+        Found::OtherMethod { spelling, .. } => format!("passes as {spelling}"),
+        Found::Preflight { spelling, .. } => format!("preflight of {spelling}"),
         Found::Refused { route, denial: Denial::MethodNotAllowed(methods) } => {
             let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
             format!("{} takes {}", route.unwrap().name, methods.join(", "))
@@ -52,22 +54,34 @@ fn another_method_is_told_what_all_routes_of_the_path_take() {
 }
 
 #[test]
-fn another_method_passes_where_every_route_of_the_path_forwards_them() {
-    assert_eq!(find(Method::PUT, "/api/wallet/balance", &[]), "passes");
-    assert_eq!(find(Method::GET, "/api/wallet/balance", &[]), "balance at /api/wallet/balance");
+fn another_method_passes_where_the_routes_of_the_path_forward_them() {
+    for method in [Method::HEAD, Method::GET] {
+        assert_eq!(find(method, "/api/wallet/balance", &[]), "balance at /api/wallet/balance");
+    }
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+        assert_eq!(find(method, "/Api/wallet/balance/", &[]), "passes as /api/wallet/balance");
+    }
+}
+
+#[test]
+fn a_method_that_some_reader_takes_for_another_one_never_passes() {
+    for method in ["get", "Post", "PROPFIND"] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        assert_eq!(find(method, "/api/wallet/balance", &[]), "balance takes GET, HEAD, OPTIONS");
+    }
 }
 
 #[test]
 fn only_a_whole_preflight_on_a_properly_spelled_path_passes() {
-    let fund = "/api/wallet/fund";
-    assert_eq!(find(Method::OPTIONS, fund, &PREFLIGHT), "passes");
+    assert_eq!(find(Method::OPTIONS, "/API/wallet/fund", &PREFLIGHT), "preflight of /api/wallet/fund");
+    assert_eq!(find(Method::OPTIONS, "/api/wallet/balance", &PREFLIGHT), "preflight of /api/wallet/balance");
     for (method, headers) in [
         (Method::OPTIONS, &PREFLIGHT[..1]),
         (Method::OPTIONS, &PREFLIGHT[1..]),
         (Method::OPTIONS, &[]),
         (Method::DELETE, &PREFLIGHT),
     ] {
-        assert_eq!(find(method, fund, headers), "fund takes POST, OPTIONS");
+        assert_eq!(find(method, "/api/wallet/fund", headers), "fund takes POST, OPTIONS");
     }
     assert_eq!(find(Method::OPTIONS, "/api/wallet/%66und", &PREFLIGHT), "AmbiguousPath by fund");
 }

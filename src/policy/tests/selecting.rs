@@ -98,6 +98,17 @@ fn a_binding_holds_every_field_under_its_own_name() {
 }
 
 #[test]
+fn a_bound_value_is_short_and_on_one_line() {
+    let fields = [("note".to_owned(), field("request.body.note"))];
+    let bound = |value: &str| facts(&format!(r#"{{"note":"{value}"}}"#), "").binding(&fields);
+    let longest = "n".repeat(128);
+    assert_eq!(bound(&longest), Ok(Binding::of([("note", longest.as_str())])));
+    for value in ["n".repeat(129), "a\\nb".to_owned()] {
+        assert_eq!(bound(&value), Err(invalid("invalid `note`: at most 128 bytes on one line")), "{value}");
+    }
+}
+
+#[test]
 fn a_limit_tells_apart_only_what_it_counts_by() {
     let snapshot = snapshot();
     let funding = Purpose::parse("wallet_funding").unwrap();
