@@ -33,6 +33,7 @@ unit:
 
 bench: ## Measure the parts, then the whole beside its peers.
 	$(CARGO) bench --locked
+	@scripts/bench-whole.sh --idle 9000 $(ARGS)
 
 mutants: ## Change the pure modules one operator at a time; every change must fail a test.
 	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
