@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
@@ -91,6 +91,13 @@ impl Enforcer {
         let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
         match found {
             Found::Unguarded(admission) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+            Found::Preflight { admission, spelling } => {
+                let Ok(target) = spelling.parse() else {
+                    return self.refuse_unread(&in_force, &request, Denial::AmbiguousPath, begun);
+                };
+                let preflight = as_preflight(request, target);
+                self.pass(&in_force, admission, preflight, peer.ip(), begun).await
+            }
             Found::Route { route, spelling } => {
                 let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
                 let spelling = spelling.into_owned();
@@ -118,11 +125,11 @@ impl Enforcer {
         let _all = self.under_way.acquire_many(MAX_UNDER_WAY).await;
     }
 
-    async fn pass(
+    async fn pass<B: Into<Body>>(
         &self,
         in_force: &InForce,
         admission: Admission,
-        mut request: Request<Incoming>,
+        mut request: Request<B>,
         peer: IpAddr,
         begun: Instant,
     ) -> Response<Body> {
@@ -208,6 +215,14 @@ impl Enforcer {
         }
         respond::deny(denial, &context.in_force.snapshot.cors, context.origin.as_ref(), &context.request)
     }
+}
+
+/// A preflight with nothing in it that a handler which takes all methods could act on.
+fn as_preflight(request: Request<Incoming>, target: Uri) -> Request<Body> {
+    let (mut head, _unread) = request.into_parts();
+    head.uri = target;
+    headers::keep_for_preflight(&mut head.headers);
+    Request::from_parts(head, Body::empty())
 }
 
 /// What the client is told when the upstream did not answer.

@@ -14,6 +14,14 @@ use super::snapshot::{OtherMethods, PolicySnapshot, Route};
 pub enum Found<'a> {
     /// No route names it: it passes.
     Unguarded(Admission),
+    /// A CORS preflight of a route's path, for the backend to answer. It is forwarded as a browser would have
+    /// sent it: under this spelling without a query, without credentials and without a body.
+    Preflight {
+        /// The right to forward it.
+        admission: Admission,
+        /// The path as the upstream gets it: the policy's own spelling.
+        spelling: Cow<'a, str>,
+    },
     /// This route decides.
     Route {
         /// The route.
@@ -45,8 +53,11 @@ impl PolicySnapshot {
             return Found::Route { route, spelling };
         }
         let forwards = named().all(|route| route.other_methods == OtherMethods::Forward);
-        if forwards || is_preflight(method, headers) {
+        if forwards {
             return Found::Unguarded(Admission::grant());
+        }
+        if is_preflight(method, headers) {
+            return Found::Preflight { admission: Admission::grant(), spelling };
         }
         let mut allowed: Vec<Method> = named().flat_map(|route| route.methods.iter().cloned()).collect();
         if allowed.contains(&Method::GET) {
@@ -61,7 +72,7 @@ impl PolicySnapshot {
     }
 }
 
-/// A preflight (Fetch standard, CORS protocol): it carries no credentials and changes nothing.
+/// A preflight (Fetch standard, CORS protocol).
 fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)

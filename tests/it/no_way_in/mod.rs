@@ -115,11 +115,11 @@ async fn guessers(sidecar: &Sidecar, mailbox: &Mailbox) -> Vec<Guesser> {
 
 /// Why a request that reached a protected handler must not have.
 fn objection(hit: &Hit, attacks: &[Attack], outcomes: &[Outcome]) -> Option<&'static str> {
-    let Some(mark) = hit.mark else { return Some("it is none of the attacks") };
-    let (attack, outcome) = (&attacks[mark], &outcomes[mark]);
     if hit.method == "OPTIONS" {
         return preflight_objection(hit);
     }
+    let Some(mark) = hit.mark else { return Some("it is none of the attacks") };
+    let (attack, outcome) = (&attacks[mark], &outcomes[mark]);
     if !FUND.map(|path| path.replace("w-1", ":id")).contains(&hit.route.replace("{id}", ":id")) {
         return Some("only a right code leads here");
     }
@@ -149,9 +149,10 @@ fn is_wallet_path(path: &str) -> bool {
 
 /// A preflight may reach a handler that takes all methods, with nothing that it could act on.
 fn preflight_objection(hit: &Hit) -> Option<&'static str> {
-    let tells = ["authorization", "cookie", "content-type", "transfer-encoding"];
-    if hit.headers.iter().any(|name| tells.contains(&name.as_str())) {
-        return Some("a preflight carries credentials or a body");
+    let known = ["host", "origin", "access-control-request-method", "content-length"];
+    let is_known = |name: &String| known.contains(&name.as_str()) || name.starts_with("x-forwarded-");
+    if !hit.headers.iter().all(is_known) {
+        return Some("a preflight carries more than a browser's");
     }
     let has_body = hit.body.as_object().is_some_and(|body| !body.is_empty());
     (has_body || hit.url.contains('?')).then_some("a preflight carries fields")
@@ -199,7 +200,13 @@ fn check_that_nobody_gets_in(backend: &Backend, sidecar: SocketAddr, attacks: &[
             Some(format!("{objection}: {hit:?} by {}", shown(&attacks[mark], &outcomes[mark])))
         })
         .collect();
-    assert!(wrong.is_empty(), "{}: {} ways in:\n{}", backend.name, wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{}: {} ways in:\n{}",
+        backend.name,
+        wrong.len(),
+        wrong[..wrong.len().min(5)].join("\n")
+    );
     check_admissions(backend, &hits, &outcomes);
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
     outcomes.iter().flat_map(|outcome| &outcome.statuses).for_each(|s| *statuses.entry(*s).or_default() += 1);
