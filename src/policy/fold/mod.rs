@@ -16,8 +16,8 @@ use contents::Contents;
 
 /// How often a path is decoded. No server decodes as often; what still has escapes then is refused.
 const MAX_DECODINGS: usize = 6;
-/// How much work one path may be, as [`Work`] counts it. An ordinary path of 2 KiB needs a third of it,
-/// and whatever a client sends, more is not done.
+/// How much work one path may be, as [`Work`] counts it. An ordinary path of 2 KiB needs half of it. It
+/// takes about three times as long as a request takes in all.
 const MAX_WORK: usize = 64 * 1024;
 
 /// What a path may mean.

@@ -6,7 +6,7 @@ use super::letters;
 
 /// One normalisation.
 pub struct Step {
-    /// It changes only paths that contain something of this.
+    /// On a path that contains nothing of this it gives no form that another step does not give.
     pub changes: Contents,
     /// The changed path, never longer than [`longest`] says; `None` when nothing changes.
     pub apply: fn(&[u8]) -> Option<Vec<u8>>,
@@ -190,12 +190,15 @@ fn drop_broken(path: &[u8]) -> Option<Vec<u8>> {
     (kept != path).then_some(kept)
 }
 
-/// Makes doubled slashes one and removes the last.
+/// Makes doubled slashes one.
 fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
     let mut merged = Vec::with_capacity(path.len() + 1);
     for segment in path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()) {
         merged.push(b'/');
         merged.extend_from_slice(segment);
+    }
+    if path.last() == Some(&b'/') {
+        merged.push(b'/');
     }
     (merged != path).then_some(merged)
 }

@@ -135,7 +135,7 @@ fn what_a_path_costs_is_known() {
         ("/files/My%20Documents/r%C3%A9sum%C3%A9%20(final).pdf".to_owned(), 2_500),
         (format!("/{}", "%D0%B1".repeat(340)), 15_000),
         (format!("/{}", "%E4%BD%99".repeat(225)), 15_000),
-        (format!("/{}", "R%C3%A9sum%C3%A9%20x/".repeat(100)), 32_000),
+        (format!("/{}", "R%C3%A9sum%C3%A9%20x/".repeat(100)), 36_000),
     ] {
         let (folded, spent) = work(path.as_bytes());
         assert_ne!(folded, Folded::Ambiguous);
@@ -230,16 +230,16 @@ proptest! {
     }
 
     #[test]
-    fn a_step_changes_only_what_contains_something_for_it(path in nasty_path()) {
+    fn no_step_is_left_out_that_gives_another_form(path in nasty_path()) {
         let path = path.get(..2_000).unwrap_or(&path);
         for decoded in [path.to_vec(), decode(path).unwrap_or_default()] {
             let contents = Contents::of(&decoded);
-            for (place, step) in steps::STEPS.iter().enumerate() {
-                let changed = (step.apply)(&decoded);
-                if let Some(changed) = &changed {
-                    prop_assert!(contents.has(step.changes), "step {} changes {:?}", place, decoded);
-                    prop_assert!(changed.len() <= steps::longest(decoded.len()));
-                }
+            let called_for = |step: &&steps::Step| contents.has(step.changes);
+            let forms: Vec<_> = steps::STEPS.iter().filter(called_for).filter_map(|s| (s.apply)(&decoded)).collect();
+            for step in &steps::STEPS {
+                let Some(changed) = (step.apply)(&decoded) else { continue };
+                prop_assert!(forms.contains(&changed), "{:?} becomes {:?}", decoded, changed);
+                prop_assert!(changed.len() <= steps::longest(decoded.len()));
             }
         }
     }
