@@ -119,7 +119,10 @@ impl<'a> Name<'a> {
         let decoded = decoded(text);
         let start = decoded.trim_start_matches(|c: char| !c.is_alphanumeric());
         let base = start.split(['[', ']', '.', '{', '(', ':', '/']).next().unwrap_or_default();
-        Self { text, base: bare(base), whole: bare(&decoded) }
+        let whole = bare(&decoded);
+        // As with most names: nothing after the base.
+        let base = if base.len() == start.len() { whole.clone() } else { bare(base) };
+        Self { text, whole, base }
     }
 
     fn all<T>(fields: &'a [(String, T)]) -> Vec<Self> {

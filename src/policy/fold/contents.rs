@@ -1,7 +1,7 @@
 //! What a path contains that a normalisation may change, so that only those are tried that have something
 //! to do.
 
-use super::{letters, steps};
+use super::letters;
 
 /// A set of things that a path contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,14 +102,14 @@ fn of_slashes(path: &[u8]) -> Contents {
 
 fn of_escapes(path: &[u8]) -> Contents {
     let percents = path.iter().enumerate().filter(|(_, byte)| **byte == b'%');
-    percents.filter_map(|(at, _)| steps::escape(path.get(at..)?)).fold(Contents::NOTHING, |found, escape| {
+    percents.filter_map(|(at, _)| escape(path.get(at..)?)).fold(Contents::NOTHING, |found, escape| {
         found.and(Contents::ESCAPE).and(Contents::ESCAPED_SLASH.when(escape.0 == u32::from(b'/')))
     })
 }
 
 fn of_name(name: &[u8]) -> Contents {
-    let closing_dots = steps::trim_dots(name).len() < name.len();
-    Contents::DOTS.when(steps::is_dots(name)).and(Contents::WHITE.when(closing_dots))
+    let closing_dots = trim_dots(name).len() < name.len();
+    Contents::DOTS.when(is_dots(name)).and(Contents::WHITE.when(closing_dots))
 }
 
 fn of_characters(path: &[u8]) -> Contents {
@@ -118,7 +118,7 @@ fn of_characters(path: &[u8]) -> Contents {
         for c in chunk.valid().chars().filter(|c| !c.is_ascii()) {
             found = found
                 .and(Contents::LOOK_ALIKE.when(letters::is_look_alike(c)))
-                .and(Contents::WHITE.when(steps::is_white(c)));
+                .and(Contents::WHITE.when(letters::is_white(c)));
         }
         if let [first, ..] = chunk.invalid() {
             let overlong = matches!(first, 0xe0 | 0xf0 | 0xf8 | 0xfc);
@@ -126,6 +126,33 @@ fn of_characters(path: &[u8]) -> Contents {
         }
     }
     found
+}
+
+/// The value of the escape that `text` starts with, and how many bytes it takes.
+pub fn escape(text: &[u8]) -> Option<(u32, usize)> {
+    let digits = |range: std::ops::Range<usize>| {
+        text.get(range)?
+            .iter()
+            .try_fold(0, |value, &digit| Some(value * 16 + char::from(digit).to_digit(16)?))
+    };
+    match text {
+        [b'%', b'u' | b'U', ..] => digits(2..6).map(|value| (value, 6)),
+        [b'%', ..] => digits(1..3).map(|value| (value, 3)),
+        _ => None,
+    }
+}
+
+/// The name without the dots that it ends in, unless it is nothing but dots.
+pub fn trim_dots(segment: &[u8]) -> &[u8] {
+    match segment.iter().rposition(|&b| b != b'.') {
+        Some(last) => segment.get(..=last).unwrap_or_default(),
+        None => segment,
+    }
+}
+
+/// Whether a segment means this or the parent folder.
+pub fn is_dots(segment: &[u8]) -> bool {
+    matches!(segment, b"." | b"..")
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ pub fn is_invisible(c: char) -> bool {
     )
 }
 
+/// White space, control and invisible characters, and `+`, which is a space to some.
+pub fn is_white(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == '+' || is_invisible(c)
+}
+
 /// Where the characters are that stand for ASCII, few others among them. Invisible ones may lie outside.
 const RANGES: [(char, char); 30] = [
     ('\u{00a0}', '\u{0233}'),

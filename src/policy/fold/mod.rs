@@ -134,7 +134,7 @@ impl Search {
 const LOOKS: usize = 4;
 
 /// What one action costs beside its bytes: room for a form, and looking it up.
-const ACTION: usize = 32;
+const ACTION: usize = 128;
 
 /// Work that was done on one path: the bytes that went into and came out of every action.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! The single normalisations that some server, framework or library is known to apply to a path.
 //! Each takes a path and gives the changed one, or `None` when there is nothing for it to change.
 
-use super::contents::Contents;
-use super::letters;
+use super::contents::{Contents, escape, is_dots, trim_dots};
+use super::letters::{self, is_white};
 
 /// One normalisation.
 pub struct Step {
@@ -67,20 +67,6 @@ fn decode_except(path: &[u8], keeps: fn(u8) -> bool) -> Option<Vec<u8>> {
         }
     }
     (decoded != path).then_some(decoded)
-}
-
-/// The value of the escape that `text` starts with, and how many bytes it takes.
-pub fn escape(text: &[u8]) -> Option<(u32, usize)> {
-    let digits = |range: std::ops::Range<usize>| {
-        text.get(range)?
-            .iter()
-            .try_fold(0, |value, &digit| Some(value * 16 + char::from(digit).to_digit(16)?))
-    };
-    match text {
-        [b'%', b'u' | b'U', ..] => digits(2..6).map(|value| (value, 6)),
-        [b'%', ..] => digits(1..3).map(|value| (value, 3)),
-        _ => None,
-    }
 }
 
 fn push_code(value: u32, is_character: bool, decoded: &mut Vec<u8>) {
@@ -178,11 +164,6 @@ fn strip_white(path: &[u8]) -> Option<Vec<u8>> {
     (trimmed != path).then_some(trimmed)
 }
 
-/// Whether [`strip_white`] removes the character wherever it is.
-pub fn is_white(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || c == '+' || letters::is_invisible(c)
-}
-
 /// Removes bytes that are no UTF-8, as decoders that ignore errors do.
 fn drop_broken(path: &[u8]) -> Option<Vec<u8>> {
     let kept: Vec<&[u8]> = path.utf8_chunks().map(|chunk| chunk.valid().as_bytes()).collect();
@@ -203,14 +184,6 @@ fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
     (merged != path).then_some(merged)
 }
 
-/// The name without the dots that it ends in, unless it is nothing but dots.
-pub fn trim_dots(segment: &[u8]) -> &[u8] {
-    match segment.iter().rposition(|&b| b != b'.') {
-        Some(last) => segment.get(..=last).unwrap_or_default(),
-        None => segment,
-    }
-}
-
 /// RFC 3986, section 5.2.4: an empty segment counts as one.
 fn remove_dots(path: &[u8]) -> Option<Vec<u8>> {
     has_dots(path).then(|| resolve(path, |_| false))
@@ -223,11 +196,6 @@ fn remove_dots_and_empty(path: &[u8]) -> Option<Vec<u8>> {
 
 fn has_dots(path: &[u8]) -> bool {
     path.split(|&b| b == b'/').any(is_dots)
-}
-
-/// Whether a segment means this or the parent folder.
-pub fn is_dots(segment: &[u8]) -> bool {
-    matches!(segment, b"." | b"..")
 }
 
 fn resolve(path: &[u8], goes_along: fn(&[u8]) -> bool) -> Vec<u8> {
