@@ -78,12 +78,12 @@ impl Facts {
         })
     }
 
-    /// Where the code goes: always a claim. A request that names an address too must name that one.
+    /// Where the code goes: always a claim, which the request may have to spell as well.
     ///
     /// # Errors
     /// When the token has no address, or the request names another one.
     pub fn recipient(&self, rule: &RecipientRule) -> Result<Recipient, Denial> {
-        let named = rule.named_by.as_ref().and_then(|field| self.select(field));
+        let named = rule.named_by.as_ref().map(|field| self.require(field)).transpose()?;
         let claimed = self.select(&rule.claim).and_then(|claim| Recipient::parse(claim.text()).ok());
         let Some(recipient) = claimed else {
             return Err(Denial::RecipientMismatch("your token carries no e-mail address".to_owned()));

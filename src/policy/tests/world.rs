@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use zeroize::Zeroizing;
 
+use super::files::World;
 use crate::domain::code::Entropy;
 use crate::domain::id::{Purpose, Reference, RequestId};
 use crate::domain::keyring::{KeyId, Keyring};
@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::window::Take;
 use crate::policy::body::{JudgedBody, form};
 use crate::policy::caller::Caller;
-use crate::policy::compile::{Resolver, compile};
+use crate::policy::compile::compile;
 use crate::policy::document::SourceFile;
 use crate::policy::facts::Facts;
 use crate::policy::snapshot::{PolicySnapshot, PurposeRules, Route};
@@ -79,21 +79,9 @@ routes:
     limits: [of-address, of-caller]
 ";
 
-struct Environment;
-
-impl Resolver for Environment {
-    fn env(&self, _: &str) -> Option<String> {
-        Some("a secret of more than thirty-two bytes".to_owned())
-    }
-
-    fn file(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Err("there are no files".to_owned())
-    }
-}
-
 pub fn snapshot() -> PolicySnapshot {
     let files = [SourceFile { path: "policy.yaml".to_owned(), text: POLICY.to_owned() }];
-    compile(&files, &Environment).unwrap_or_else(|errors| panic!("{errors}")).snapshot
+    compile(&files, &World).unwrap_or_else(|errors| panic!("{errors}")).snapshot
 }
 
 pub fn route<'a>(snapshot: &'a PolicySnapshot, name: &str) -> &'a Route {

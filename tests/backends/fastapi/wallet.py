@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
 PROTECTED = [
     ("POST", "/api/wallet/fund"),
@@ -33,15 +34,15 @@ pending = {}
 
 async def body_of(request):
     """The parsed body, JSON or form, as a handler would read it; None when it cannot be read."""
-    raw = await request.body()
     try:
+        raw = await request.body()
         if "json" not in request.headers.get("content-type", ""):
             return dict(parse_qsl(raw.decode()))
         body = json.loads(raw)
         # Infinities cannot be shown.
         json.dumps(body, allow_nan=False)
         return body
-    except ValueError:
+    except (ValueError, ClientDisconnect):
         return None
 
 
@@ -60,17 +61,19 @@ def answer(route, body):
 
 def protect(method, path):
     async def handler(request: Request):
-        body = await body_of(request)
         scope = request.scope
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-        hits.append({
+        hit = {
             "route": path,
             "method": request.method,
             "url": scope["raw_path"].decode("latin-1") + query,
-            "body": body,
+            "body": None,
             "headers": list(request.headers.keys()),
             "mark": request.headers.get("x-mark"),
-        })
+        }
+        # Reaching the handler counts, whatever becomes of the body.
+        hits.append(hit)
+        hit["body"] = body = await body_of(request)
         return answer(path, body)
 
     app.add_api_route(path, handler, methods=[method])
@@ -116,10 +119,11 @@ async def wallet(scope, receive, send):
 
 
 if __name__ == "__main__":
-    listener = socket.socket()
+    # The protocol by name: only then does asyncio switch Nagle's algorithm off.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", int(os.environ.get("PORT", "0"))))
     listener.listen(128)
     print(f"listening {listener.getsockname()[1]}", flush=True)
     protocol = sys.argv[1] if len(sys.argv) > 1 else "httptools"
-    uvicorn.Server(uvicorn.Config(wallet, http=protocol, log_level="error")).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(wallet, http=protocol, log_level="critical")).run(sockets=[listener])

@@ -2,6 +2,8 @@
 //! wants a code is not reached without one. The same attacks sent straight to the backends do get in, so
 //! that a test which finds nothing has looked.
 
+#![expect(clippy::print_stdout, reason = "how much was tried on each backend is a result of these tests")]
+
 mod attacks;
 mod innocent;
 mod wire;
@@ -52,7 +54,7 @@ routes:
 ";
 
 /// Connections at a time.
-const LANES: usize = 8;
+const LANES: usize = 16;
 /// Every one of them may be wrong a hundred times.
 const GUESSERS: usize = 40;
 
@@ -65,7 +67,7 @@ struct Outcome {
 }
 
 /// Sends attacks side by side; the outcomes are in their order.
-fn strike(server: SocketAddr, attacks: &[Attack]) -> Vec<Outcome> {
+fn strike(server: SocketAddr, attacks: &[&Attack]) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(vec![Outcome::default(); attacks.len()]);
     std::thread::scope(|scope| {
@@ -74,7 +76,7 @@ fn strike(server: SocketAddr, attacks: &[Attack]) -> Vec<Outcome> {
                 let mut lane = Lane::to(server);
                 while let Some((place, attack)) = {
                     let place = next.fetch_add(1, Ordering::Relaxed);
-                    attacks.get(place).map(|attack| (place, attack))
+                    attacks.get(place).map(|attack| (place, *attack))
                 } {
                     let outcome = deliver(server, &mut lane, attack);
                     outcomes.lock().unwrap()[place] = outcome;
@@ -115,11 +117,11 @@ async fn guessers(sidecar: &Sidecar, mailbox: &Mailbox) -> Vec<Guesser> {
 
 /// Why a request that reached a protected handler must not have.
 fn objection(hit: &Hit, attacks: &[Attack], outcomes: &[Outcome]) -> Option<&'static str> {
-    let Some(mark) = hit.mark else { return Some("it is none of the attacks") };
-    let (attack, outcome) = (&attacks[mark], &outcomes[mark]);
     if hit.method == "OPTIONS" {
         return preflight_objection(hit);
     }
+    let Some(mark) = hit.mark else { return Some("it is none of the attacks") };
+    let (attack, outcome) = (&attacks[mark], &outcomes[mark]);
     if !FUND.map(|path| path.replace("w-1", ":id")).contains(&hit.route.replace("{id}", ":id")) {
         return Some("only a right code leads here");
     }
@@ -149,9 +151,10 @@ fn is_wallet_path(path: &str) -> bool {
 
 /// A preflight may reach a handler that takes all methods, with nothing that it could act on.
 fn preflight_objection(hit: &Hit) -> Option<&'static str> {
-    let tells = ["authorization", "cookie", "content-type", "transfer-encoding"];
-    if hit.headers.iter().any(|name| tells.contains(&name.as_str())) {
-        return Some("a preflight carries credentials or a body");
+    let known = ["host", "origin", "access-control-request-method", "content-length"];
+    let is_known = |name: &String| known.contains(&name.as_str()) || name.starts_with("x-forwarded-");
+    if !hit.headers.iter().all(is_known) {
+        return Some("a preflight carries more than a browser's");
     }
     let has_body = hit.body.as_object().is_some_and(|body| !body.is_empty());
     (has_body || hit.url.contains('?')).then_some("a preflight carries fields")
@@ -172,14 +175,25 @@ fn shown(attack: &Attack, outcome: &Outcome) -> String {
     format!("{} → {:?}", attack.bytes.escape_ascii(), outcome.statuses)
 }
 
+/// Some attacks of each means.
+fn sample(attacks: &[Attack]) -> Vec<&Attack> {
+    attacks
+        .iter()
+        .enumerate()
+        .filter(|(mark, attack)| mark % attack.means.share() == 0)
+        .map(|(_, a)| a)
+        .collect()
+}
+
 /// The attacks must be worth something: straight to the backend they get in by every means.
 fn check_that_attacks_bite(backend: &Backend, attacks: &[Attack]) {
+    let some: Vec<&Attack> = sample(attacks);
     backend.forget_hits();
-    strike(backend.address(), attacks);
+    strike(backend.address(), &some);
     let ways = ways_in(&backend.hits(), attacks);
-    println!("{}: {} attacks; without the sidecar these get in: {ways:?}", backend.name, attacks.len());
+    println!("{}: of {} attacks without the sidecar these get in: {ways:?}", backend.name, some.len());
     for (means, floor) in
-        [(Means::Path, 20), (Means::Method, 10), (Means::Head, 50), (Means::Body, 50), (Means::Framing, 50)]
+        [(Means::Path, 20), (Means::Method, 5), (Means::Head, 50), (Means::Body, 50), (Means::Framing, 10)]
     {
         let found = ways.get(&means).copied().unwrap_or_default();
         assert!(found >= floor, "{}: {found} ways in by {means:?}", backend.name);
@@ -189,7 +203,7 @@ fn check_that_attacks_bite(backend: &Backend, attacks: &[Attack]) {
 
 /// Nobody gets in through the sidecar, except to `fund` as it was admitted.
 fn check_that_nobody_gets_in(backend: &Backend, sidecar: SocketAddr, attacks: &[Attack]) -> usize {
-    let outcomes = strike(sidecar, attacks);
+    let outcomes = strike(sidecar, &attacks.iter().collect::<Vec<_>>());
     let hits = backend.hits();
     let wrong: Vec<String> = hits
         .iter()
@@ -199,11 +213,17 @@ fn check_that_nobody_gets_in(backend: &Backend, sidecar: SocketAddr, attacks: &[
             Some(format!("{objection}: {hit:?} by {}", shown(&attacks[mark], &outcomes[mark])))
         })
         .collect();
-    assert!(wrong.is_empty(), "{}: {} ways in:\n{}", backend.name, wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{}: {} ways in:\n{}",
+        backend.name,
+        wrong.len(),
+        wrong[..wrong.len().min(5)].join("\n")
+    );
     check_admissions(backend, &hits, &outcomes);
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
     outcomes.iter().flat_map(|outcome| &outcome.statuses).for_each(|s| *statuses.entry(*s).or_default() += 1);
-    println!("{}: answers {statuses:?}", backend.name);
+    println!("{}: {} attacks, answers {statuses:?}", backend.name, attacks.len());
     for (status, floor) in [(400, 1_000), (401, 50), (405, 100), (413, 1), (415, 20)] {
         let found = statuses.get(&status).copied().unwrap_or_default();
         assert!(found >= floor, "{}: {found} answers {status}: what should be tried is not", backend.name);
@@ -242,11 +262,7 @@ fn check_that_a_gap_would_show(backend: &Backend, attacks: &[Attack]) {
     policies.write("policy.yaml", &elsewhere);
     let upstream = format!("http://{}", backend.address());
     let sidecar = Start::before(&upstream).policies(policies.path()).ready();
-    let some: Vec<&Attack> = attacks.iter().step_by(10).collect();
-    let mut lane = Lane::to(sidecar.traffic);
-    for attack in some {
-        deliver(sidecar.traffic, &mut lane, attack);
-    }
+    strike(sidecar.traffic, &sample(attacks));
     let ways = ways_in(&backend.hits(), attacks);
     println!("{}: through a sidecar that protects something else: {ways:?}", backend.name);
     assert!(ways.len() >= 4, "{}: {ways:?}", backend.name);

@@ -8,7 +8,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long to go on reading from a server that waits for the rest of a request. What it does after that
 /// is looked at all the same.
-const SILENCE: Duration = Duration::from_millis(500);
+const SILENCE: Duration = Duration::from_millis(250);
 
 /// One request, spelt out by a test.
 #[derive(Clone)]

@@ -28,6 +28,17 @@ pub enum Means {
     Framing,
 }
 
+impl Means {
+    /// One in how many is tried where a sample is enough.
+    pub fn share(self) -> usize {
+        match self {
+            Self::Path => 20,
+            Self::Body | Self::Framing => 5,
+            Self::Method | Self::Head => 1,
+        }
+    }
+}
+
 /// One attack, known again by its number in `X-Mark`.
 pub struct Attack {
     pub means: Means,
