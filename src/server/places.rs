@@ -177,3 +177,61 @@ impl Drop for Stay<'_> {
         self.end();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::Pin;
+
+    use super::*;
+
+    async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+        poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+    }
+
+    async fn is_asked(stay: &Stay<'_>) -> bool {
+        poll_fn(|cx| Poll::Ready(stay.poll_asked(cx).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn the_connection_parked_first_is_asked_and_the_next_when_it_stays() {
+        let places = Arc::new(Places::new(3));
+        let (first, second, busy) = (places.take().await, places.take().await, places.take().await);
+        let (one, two) = (first.park(), second.park());
+        let mut further = std::pin::pin!(places.take());
+        assert!(poll_once(further.as_mut()).await.is_pending());
+        assert!(is_asked(&one).await && !is_asked(&two).await);
+        assert!(poll_once(further.as_mut()).await.is_pending());
+        assert!(!is_asked(&two).await, "two were asked for one place");
+        one.resume();
+        assert!(poll_once(further.as_mut()).await.is_pending());
+        assert!(is_asked(&two).await);
+        drop(two);
+        drop(second);
+        assert!(poll_once(further.as_mut()).await.is_ready());
+        drop((first, busy));
+    }
+
+    #[tokio::test]
+    async fn who_is_parked_while_somebody_waits_is_asked() {
+        let places = Arc::new(Places::new(1));
+        let only = places.take().await;
+        let mut further = std::pin::pin!(places.take());
+        assert!(poll_once(further.as_mut()).await.is_pending());
+        let stay = only.park();
+        assert!(poll_once(further.as_mut()).await.is_pending());
+        assert!(is_asked(&stay).await);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_while_places_are_free() {
+        let places = Arc::new(Places::new(2));
+        let first = places.take().await;
+        let stay = first.park();
+        let second = places.take().await;
+        assert!(!is_asked(&stay).await);
+        drop(second);
+        let _third = places.take().await;
+        assert!(!is_asked(&stay).await);
+    }
+}

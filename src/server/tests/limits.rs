@@ -80,20 +80,53 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn connections_over_the_limit_wait_for_a_place() {
+async fn a_connection_over_the_limit_waits_for_busy_ones_and_then_replaces_an_idle_one() {
+    let (handler, arrived, cue) = on_cue();
+    let settings = ListenerSettings {
+        max_connections: 1,
+        park_after: Duration::from_millis(10),
+        ..ListenerSettings::default()
+    };
+    let front = Front::serving(handler, settings).await;
+    let mut busy = Client::to(&front).await;
+    busy.write(GET).await;
+    arrived.notified().await;
+    let mut further = Client::to(&front).await;
+    further.write(GET).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), arrived.notified()).await;
+    assert!(early.is_err(), "a further client was served");
+    cue.notify_one();
+    assert_eq!(within(busy.answer(true)).await.unwrap().status(), 200);
+    within(arrived.notified()).await;
+    cue.notify_one();
+    assert_eq!(within(further.answer(true)).await.unwrap().status(), 200);
+    assert!(busy.is_closed().await);
+}
+
+#[tokio::test]
+async fn silent_connections_make_room_and_the_one_that_was_silent_longest_goes_first() {
     let (backend, _) = recorder(|_| ok("x")).await;
-    let settings = ListenerSettings { max_connections: 2, ..ListenerSettings::default() };
+    let settings = ListenerSettings { max_connections: 20, ..ListenerSettings::default() };
     let front = Front::with(backend, settings, |_| {}).await;
-    let mut first = Client::to(&front).await;
-    let mut second = Client::to(&front).await;
-    first.ask(GET).await;
-    second.ask(GET).await;
-    let mut third = Client::to(&front).await;
-    third.write(GET).await;
-    let early = tokio::time::timeout(Duration::from_millis(100), third.answer(true)).await;
-    assert!(early.is_err(), "a third client was served");
-    drop(first);
-    assert_eq!(within(third.answer(true)).await.unwrap().status(), 200);
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(Client::to(&front).await);
+    }
+    let mut further = Client::to(&front).await;
+    assert_eq!(further.ask(GET).await.status(), 200);
+    assert!(silent.remove(0).is_closed().await);
+    for client in &mut silent {
+        assert_eq!(client.ask(GET).await.status(), 200);
+    }
+    assert_eq!(further.ask(GET).await.status(), 200);
+}
+
+#[test]
+fn only_silent_connections_are_looked_at_often_when_there_are_many() {
+    let settings = ListenerSettings::default();
+    assert_eq!(settings.tick(10_000, true), Duration::from_millis(20));
+    assert_eq!(settings.tick(10_000, false), Duration::from_millis(500));
+    assert_eq!(settings.tick(10, true), Duration::from_millis(500));
 }
 
 /// Answers when it is told to, and panics for `/panic`.
