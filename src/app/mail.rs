@@ -17,7 +17,8 @@ use crate::domain::code::Entropy;
 use crate::domain::time::Clock;
 use crate::store::contract::Outbox;
 use crate::store::outbox::ProcessOutbox;
-use crate::telemetry::event::{Event, Telemetry};
+use crate::telemetry::event::Event;
+use crate::telemetry::recorder::Telemetry;
 
 /// How many attempts to send may be under way at once.
 const CONCURRENCY: usize = 8;

@@ -34,7 +34,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::observed::Observed;
 use crate::store::outbox::ProcessOutbox;
 use crate::store::redis::{RedisSettings, RedisStore};
-use crate::telemetry::event::Telemetry;
+use crate::telemetry::recorder::Telemetry;
 
 use host::{OsEntropy, SystemClock};
 use mail::MailService;
@@ -243,9 +243,10 @@ fn store(
                 max_in_flight: STORE_IN_FLIGHT,
             };
             let redis = match runtime.handle() {
-                Some(handle) => RedisStore::driven_by(&settings, handle)?,
-                None => RedisStore::new(&settings)?,
-            };
+                Some(handle) => RedisStore::driven_by(&settings, handle),
+                None => RedisStore::new(&settings),
+            }
+            .context("--state")?;
             Arc::new(Observed::new(redis, Arc::clone(telemetry)))
         }
     })

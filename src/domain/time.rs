@@ -142,6 +142,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn points_in_time_move_by_milliseconds() {
+        let noon = Timestamp::from_millis(1_000);
+        assert_eq!(noon.plus(Duration::from_micros(2_999)), Timestamp::from_millis(1_002));
+        assert_eq!(noon.minus(Duration::from_millis(2)), Timestamp::from_millis(998));
+        assert_eq!(noon.since(Timestamp::from_millis(400)), Duration::from_millis(600));
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_told_to() {
+        let clock = ManualClock::at(Timestamp::from_millis(1_000));
+        assert_eq!(clock.now(), Timestamp::from_millis(1_000));
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(clock.now(), Timestamp::from_millis(1_005));
+    }
+
+    #[test]
     fn arithmetic_stops_at_both_ends_of_time() {
         let end = Timestamp::from_millis(u64::MAX);
         assert_eq!(end.plus(Duration::MAX), end);

@@ -14,18 +14,25 @@ use super::snapshot::{OtherMethods, PolicySnapshot, Route};
 pub enum Found<'a> {
     /// No route names it: it passes.
     Unguarded(Admission),
-    /// A CORS preflight of a route's path, for the backend to answer. It is forwarded as a browser would have
-    /// sent it: under this spelling without a query, without credentials and without a body.
-    Preflight {
+    /// This route decides.
+    Route {
+        /// The route.
+        route: &'a Arc<Route>,
+        /// The path as the upstream gets it: the policy's own spelling.
+        spelling: Cow<'a, str>,
+    },
+    /// The path is a route's, the method is none of its own, and the policy lets such methods through.
+    OtherMethod {
         /// The right to forward it.
         admission: Admission,
         /// The path as the upstream gets it: the policy's own spelling.
         spelling: Cow<'a, str>,
     },
-    /// This route decides.
-    Route {
-        /// The route.
-        route: &'a Arc<Route>,
+    /// A CORS preflight for a route's path. The backend answers those, but nothing of the request except
+    /// what makes it a preflight may reach a handler that looks at no method.
+    Preflight {
+        /// The right to forward it.
+        admission: Admission,
         /// The path as the upstream gets it: the policy's own spelling.
         spelling: Cow<'a, str>,
     },
@@ -39,8 +46,7 @@ pub enum Found<'a> {
 }
 
 impl PolicySnapshot {
-    /// Finds the route. A path that only might be a protected one is refused, whatever the method;
-    /// a CORS preflight on a properly spelled path passes, because the backend answers those.
+    /// Finds the route. A path that only might be a protected one is refused, whatever the method.
     pub fn find<'a>(&'a self, method: &Method, path: &str, headers: &HeaderMap) -> Found<'a> {
         let (routes, spelling) = match self.index.find(path) {
             PathMatch::Unguarded => return Found::Unguarded(Admission::grant()),
@@ -52,12 +58,12 @@ impl PolicySnapshot {
         if let Some(route) = named().find(|route| route.methods.contains(asked)) {
             return Found::Route { route, spelling };
         }
-        let forwards = named().all(|route| route.other_methods == OtherMethods::Forward);
-        if forwards {
-            return Found::Unguarded(Admission::grant());
-        }
         if is_preflight(method, headers) {
             return Found::Preflight { admission: Admission::grant(), spelling };
+        }
+        let forwards = named().all(|route| route.other_methods == OtherMethods::Forward);
+        if forwards && is_standard(method) {
+            return Found::OtherMethod { admission: Admission::grant(), spelling };
         }
         let mut allowed: Vec<Method> = named().flat_map(|route| route.methods.iter().cloned()).collect();
         if allowed.contains(&Method::GET) {
@@ -70,6 +76,13 @@ impl PolicySnapshot {
     fn refuse(&self, routes: &[usize], denial: Denial) -> Found<'_> {
         Found::Refused { route: routes.first().and_then(|index| self.routes.get(*index)), denial }
     }
+}
+
+/// Some frameworks put methods into upper case, so that `post` is POST there. Only methods that every
+/// reader takes for what they are can be told from the route's own.
+fn is_standard(method: &Method) -> bool {
+    use Method as M;
+    [M::GET, M::HEAD, M::POST, M::PUT, M::PATCH, M::DELETE, M::OPTIONS].contains(method)
 }
 
 /// A preflight (Fetch standard, CORS protocol).

@@ -12,7 +12,7 @@ use crate::domain::id::Purpose;
 use crate::domain::issue::{IssueCommand, IssueOutcome};
 use crate::domain::state::Census;
 use crate::domain::verify::{SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome};
-use crate::telemetry::event::Telemetry;
+use crate::telemetry::recorder::Telemetry;
 
 /// A store that is watched.
 pub struct Observed<S> {

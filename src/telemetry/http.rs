@@ -7,10 +7,8 @@ use std::time::Duration;
 use http::Method;
 use prometheus::{Histogram, IntCounter};
 
+use super::label::PASSED;
 use super::metrics::Metrics;
-
-/// The `route` label of requests that no route names.
-pub const PASSED: &str = "passed";
 
 const METHODS: [&str; 10] =
     ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "other"];

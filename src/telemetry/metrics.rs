@@ -10,6 +10,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::label::{NO_PURPOSE, PASSED, VERIFY_FAILURES, outcome};
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
 use crate::domain::reason::Reason;
 use crate::domain::state::Census;
@@ -173,7 +174,7 @@ impl Metrics {
         }
         self.outbox_messages.with_label_values(&["email"]);
         self.outbox_oldest.with_label_values(&["email"]);
-        self.prepare_route(super::http::PASSED);
+        self.prepare_route(PASSED);
     }
 
     /// Makes every series of these names exist.
@@ -189,14 +190,14 @@ impl Metrics {
             self.locked_accounts.with_label_values(&[purpose]);
             self.prepare_failures(purpose);
         }
-        self.prepare_failures(super::event::NO_PURPOSE);
+        self.prepare_failures(NO_PURPOSE);
         for limit in &known.limits {
             self.rate_limit_hits.with_label_values(&[limit.as_str()]);
         }
         for route in known.routes.iter().take(ROUTES_WITH_ZEROS) {
             self.prepare_route(route.as_str());
             for reason in Reason::ALL {
-                let outcome = super::event::outcome(*reason);
+                let outcome = outcome(*reason);
                 self.decisions.with_label_values(&[route.as_str(), outcome, reason.as_str(), "enforce"]);
             }
         }
@@ -210,7 +211,7 @@ impl Metrics {
     }
 
     fn prepare_failures(&self, purpose: &str) {
-        for reason in super::event::VERIFY_FAILURES {
+        for reason in VERIFY_FAILURES {
             self.verify_failures.with_label_values(&[purpose, reason.as_str()]);
         }
     }

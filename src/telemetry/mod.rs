@@ -6,5 +6,7 @@
 
 pub mod event;
 pub mod http;
+pub mod label;
 pub mod log;
 pub mod metrics;
+pub mod recorder;

@@ -83,6 +83,7 @@ fn taken(backend: &Backend, cases: &[(&str, Vec<u8>)]) -> Vec<(usize, String)> {
     backend.hits().into_iter().filter_map(|hit| Some((hit.mark?, hit.route))).collect()
 }
 
+#[expect(clippy::print_stdout, reason = "how many spellings each router took is the result of this test")]
 fn compare(backend: &Backend) {
     let (express, strict) = (index(Router::Express), index(Router::Strict));
     let cases: Vec<(&str, Vec<u8>)> = PROTECTED

@@ -12,7 +12,7 @@ use super::health::{EmailService, Health, PolicyState};
 use crate::domain::id::Purpose;
 use crate::domain::time::Clock;
 use crate::store::contract::{Ledger, Outbox};
-use crate::telemetry::event::Telemetry;
+use crate::telemetry::recorder::Telemetry;
 
 /// What the composition root tells and does on behalf of an operator.
 #[async_trait]
@@ -127,6 +127,7 @@ impl Admin {
             "hash": state.hash.as_str(),
             "routes": state.routes,
             "error": state.error,
+            "problems": state.problems,
         });
         json_answer(status, &body)
     }

@@ -2,6 +2,8 @@
 //! wants a code is not reached without one. The same attacks sent straight to the backends do get in, so
 //! that a test which finds nothing has looked.
 
+#![expect(clippy::print_stdout, reason = "how much was tried on each backend is a result of these tests")]
+
 mod attacks;
 mod innocent;
 mod wire;

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use otp_sidecar::domain::code::Digits;
-use otp_sidecar::domain::id::{LimitName, Purpose};
-use otp_sidecar::domain::window::Count;
-use otp_sidecar::policy::compile::compile;
-use otp_sidecar::policy::coverage::protects;
-use otp_sidecar::policy::document::SourceFile;
-use otp_sidecar::policy::snapshot::{
+use crate::domain::code::Digits;
+use crate::domain::id::{LimitName, Purpose};
+use crate::domain::window::Count;
+use crate::policy::compile::compile;
+use crate::policy::coverage::protects;
+use crate::policy::document::SourceFile;
+use crate::policy::snapshot::{
     Action, Channel, CorsRules, CountedBy, JwtAlgorithm, KeySource, OtherMethods, PolicySnapshot,
 };
 
-use crate::policy_files::World;
+use super::files::World;
 
 fn load(text: &str) -> PolicySnapshot {
     let files = [SourceFile { path: "policy.yaml".to_owned(), text: text.to_owned() }];
@@ -23,13 +23,13 @@ fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
 }
 
-fn shown(fields: &[otp_sidecar::policy::field::Field]) -> Vec<String> {
+fn shown(fields: &[crate::policy::field::Field]) -> Vec<String> {
     fields.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn the_example_of_the_design_means_what_it_says() {
-    let set = load(include_str!("../data/policies/good/design.yaml"));
+    let set = load(include_str!("../../../tests/data/policies/good/design.yaml"));
     assert_eq!(set.identity.jwt.algorithms, [JwtAlgorithm::HS256]);
     assert!(matches!(&set.identity.jwt.key, KeySource::Secret(secret) if secret.starts_with(b"a secret of")));
     assert_eq!(set.identity.jwt.claims["subject"], "id");

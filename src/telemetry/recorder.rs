@@ -1,0 +1,130 @@
+//! The one place where what happens becomes metrics and log lines.
+
+use std::time::Duration;
+
+use http::Method;
+
+use super::event::Event;
+use super::http::{PassedSeries, record_route};
+use super::label::{NO_PURPOSE, PASSED, outcome};
+use super::metrics::{KnownLabels, Metrics};
+use crate::domain::id::{PolicyHash, Purpose, RouteName};
+use crate::domain::reason::Reason;
+use crate::domain::time::Timestamp;
+
+/// Turns events into metrics and log lines.
+pub struct Telemetry {
+    metrics: Metrics,
+    passed: PassedSeries,
+}
+
+impl Telemetry {
+    /// With all series at 0.
+    ///
+    /// # Errors
+    /// See [`Metrics::new`].
+    pub fn new() -> prometheus::Result<Self> {
+        let metrics = Metrics::new()?;
+        let passed = PassedSeries::new(&metrics);
+        Ok(Self { metrics, passed })
+    }
+
+    /// The families, for rendering and for gauges that are read when asked.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Makes the series of a policy's names exist.
+    pub fn know(&self, known: &KnownLabels) {
+        self.metrics.prepare(known);
+    }
+
+    /// Counts a request that passed.
+    pub fn passed(&self, method: &Method, status: u16, took: Duration) {
+        self.passed.record(&self.metrics, method, status, took);
+    }
+
+    /// Counts a request on a route.
+    pub fn answered(&self, route: &RouteName, method: &Method, status: u16, took: Duration) {
+        record_route(&self.metrics, route.as_str(), method, status, took);
+    }
+
+    /// Notes how the upstream took a request: how long until its answer began, or what went wrong.
+    pub fn upstream(&self, route: Option<&RouteName>, took: Duration, failure: Option<&'static str>) {
+        match (route, failure) {
+            (None, None) => self.passed.record_upstream(took),
+            (_, failure) => {
+                let route = route.map_or(PASSED, RouteName::as_str);
+                match failure {
+                    None => {
+                        self.metrics.upstream_duration.with_label_values(&[route]).observe(took.as_secs_f64())
+                    }
+                    Some(reason) => self.metrics.upstream_errors.with_label_values(&[route, reason]).inc(),
+                }
+            }
+        }
+    }
+
+    /// Notes one call of the store.
+    pub fn store_call(&self, op: &'static str, took: Duration, error: Option<&'static str>) {
+        self.metrics.store_duration.with_label_values(&[op]).observe(took.as_secs_f64());
+        if let Some(reason) = error {
+            self.metrics.store_errors.with_label_values(&[op, reason]).inc();
+        }
+    }
+
+    /// Notes what happened.
+    pub fn emit(&self, event: &Event<'_>) {
+        self.count(event);
+        super::log::write(event);
+    }
+
+    fn count(&self, event: &Event<'_>) {
+        let metrics = &self.metrics;
+        match event {
+            Event::Decided { actor, reason } => {
+                let labels = [actor.route.as_str(), outcome(*reason), reason.as_str(), "enforce"];
+                metrics.decisions.with_label_values(&labels).inc();
+            }
+            Event::CodeIssued { purpose, channel, .. } => {
+                metrics.send.with_label_values(&[purpose.as_str(), channel]).inc();
+            }
+            Event::CodeMatched { purpose } => metrics.verify.with_label_values(&[purpose.as_str()]).inc(),
+            Event::CodeAccepted { purpose, age, .. } => {
+                metrics.verify_success.with_label_values(&[purpose.as_str()]).inc();
+                metrics.verification_delay.with_label_values(&[purpose.as_str()]).observe(age.as_secs_f64());
+            }
+            Event::VerifyFailed { purpose, reason, .. } => {
+                let label = purpose.map_or(NO_PURPOSE, Purpose::as_str);
+                if *reason == Reason::Invalid {
+                    metrics.verify.with_label_values(&[label]).inc();
+                }
+                metrics.verify_failures.with_label_values(&[label, reason.as_str()]).inc();
+            }
+            Event::Locked { purpose, .. } => {
+                metrics.account_locked.with_label_values(&[purpose.as_str()]).inc()
+            }
+            Event::LimitHit { limit, .. } => {
+                metrics.rate_limit_hits.with_label_values(&[limit.as_str()]).inc()
+            }
+            Event::Delivery { failure: None, after, .. } => {
+                metrics.email_sent.inc();
+                metrics.email_latency.observe(after.as_secs_f64());
+            }
+            Event::Delivery { failure: Some((reason, _)), .. } => {
+                metrics.email_errors.with_label_values(&[reason]).inc();
+            }
+            Event::Reload { hash, error, at, .. } => self.count_reload(hash, error.is_some(), *at),
+            Event::CodeNotIssued { .. } | Event::Unsettled { .. } => {}
+        }
+    }
+
+    fn count_reload(&self, hash: &PolicyHash, rejected: bool, at: Timestamp) {
+        let result = if rejected { "rejected" } else { "ok" };
+        self.metrics.reloads.with_label_values(&[result]).inc();
+        if !rejected {
+            self.metrics.policy_in_force(hash);
+            self.metrics.last_success.set(at.as_millis() as f64 / 1_000.0);
+        }
+    }
+}
