@@ -221,6 +221,8 @@ fn check_that_nobody_gets_in(backend: &Backend, sidecar: SocketAddr, attacks: &[
         wrong[..wrong.len().min(5)].join("\n")
     );
     check_admissions(backend, &hits, &outcomes);
+    let has_preflights = hits.iter().any(|hit| hit.method == "OPTIONS");
+    assert_eq!(has_preflights, backend.name == LENIENT.0, "{}: preflights reach the backend", backend.name);
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
     outcomes.iter().flat_map(|outcome| &outcome.statuses).for_each(|s| *statuses.entry(*s).or_default() += 1);
     println!("{}: {} attacks, answers {statuses:?}", backend.name, attacks.len());
