@@ -33,6 +33,7 @@ unit:
 
 bench: ## Measure the parts, then the whole beside its peers.
 	$(CARGO) bench --locked
+	@scripts/bench-whole.sh --idle 9000 $(ARGS)
 
 FILES ?= src/domain/** src/policy/**
 

@@ -225,9 +225,8 @@ impl Enforcer {
 fn unanswered(error: &UpstreamError) -> Denial {
     match error {
         UpstreamError::Timeout(_) => Denial::UpstreamTimeout,
-        UpstreamError::NotSent(_) | UpstreamError::Unclear(_) | UpstreamError::Switched => {
-            Denial::UpstreamUnavailable
-        }
+        UpstreamError::NotSent(_) => Denial::UpstreamUnavailable { was_sent: false },
+        UpstreamError::Unclear(_) | UpstreamError::Switched => Denial::UpstreamUnavailable { was_sent: true },
         UpstreamError::Request(_) => Denial::InvalidRequest("The request broke off.".to_owned()),
     }
 }

@@ -1,6 +1,7 @@
 //! The socket of a client as HTTP sees it, with what happens on it written down for the timers.
 
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -17,6 +18,9 @@ use crate::proxy::upgrade::Tunnel;
 
 /// Up to this size, copying a head and a body together is cheaper than handing over two pieces.
 const SMALL: usize = 1024;
+/// In pieces of this size the rest of a head is handed over that did not come whole. HTTP makes room
+/// for twice what it last got, which for heads that never end would be many times what they may have.
+const PIECE: usize = 4096;
 
 /// What happened on a connection. One task writes and reads it; it is shared only because HTTP owns the
 /// socket meanwhile. No clock is read on the way: timers compare counts.
@@ -94,10 +98,14 @@ impl Activity {
         self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether a head is already larger than it may be, and still not whole. hyper would find out only
-    /// when its largest buffer is full.
-    fn has_read_enough(&self) -> bool {
-        !self.is_answering() && self.head_bytes.load(Relaxed) > HEAD_LIMIT
+    /// How much more of a head that is not whole may be read; `None` when no such head has begun. hyper
+    /// would find out only when its largest buffer is full.
+    fn head_room(&self) -> Option<usize> {
+        match self.head_bytes.load(Relaxed) {
+            0 => None,
+            _ if self.is_answering() => None,
+            count => Some(HEAD_LIMIT.saturating_sub(count)),
+        }
     }
 
     fn read(&self, count: usize) {
@@ -133,6 +141,23 @@ impl ClientIo {
 }
 
 impl ClientIo {
+    fn poll_read_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let size = room.min(PIECE).min(buffer.remaining());
+        let mut piece = [MaybeUninit::uninit(); PIECE];
+        let mut piece = ReadBuf::uninit(piece.get_mut(..size).unwrap_or_default());
+        if size == 0 {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+        buffer.put_slice(piece.filled());
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_write_joined(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -155,16 +180,15 @@ impl AsyncRead for ClientIo {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.activity.has_read_enough() {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
-        }
         let before = buffer.filled().len();
-        if this.early.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-        } else {
+        if !this.early.is_empty() {
             let count = this.early.len().min(buffer.remaining());
             buffer.put_slice(this.early.get(..count).unwrap_or_default());
             this.early.advance(count);
+        } else if let Some(room) = this.activity.head_room() {
+            ready!(this.poll_read_piece(cx, room, buffer))?;
+        } else {
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
         }
         let count = buffer.filled().len() - before;
         if count == 0 {

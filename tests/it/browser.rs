@@ -20,7 +20,7 @@ const PROTECTED: [(&str, &str); 5] = [
 ];
 
 /// What a browser sends along with a call from a page of the shop.
-fn from_shop<'a>(authorization: &'a str) -> Vec<(&'static str, &'a str)> {
+fn from_shop(authorization: &str) -> Vec<(&'static str, &str)> {
     vec![
         ("origin", SHOP),
         ("referer", "https://shop.example/"),

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, StatusCode};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use otp_sidecar::app::host::SystemClock;
+use otp_sidecar::domain::time::Clock as _;
 use serde_json::{Value, json};
 
 use crate::support::backend::{Backend, Mood};
@@ -99,7 +101,7 @@ async fn two_authorization_headers_are_refused_even_if_both_are_good() {
 async fn a_token_that_has_just_ended_is_accepted_within_the_leeway_only() {
     let backend = Backend::start().await;
     let sidecar = Start::before(&backend.url()).ready();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemClock.now().as_millis() / 1_000;
     for (ended, status) in [(now - 5, 200), (now - 120, 401)] {
         let client = sidecar.client().with_token(with_claim("exp", json!(ended)));
         assert_eq!(client.get(STATUS).await.status, status);

@@ -23,6 +23,7 @@ mod identity;
 mod identity_wire;
 mod limits_wire;
 mod lockout;
+mod no_way_in;
 mod operating;
 mod other_methods;
 mod races;

@@ -2,6 +2,7 @@
 //! sidecars share through it.
 
 use otp_sidecar::lab::mailbox::Mailbox;
+use tokio::time::timeout;
 
 use crate::support::backend::Backend;
 use crate::support::client::Answer;
@@ -131,6 +132,8 @@ async fn a_right_code_whose_check_took_too_long_is_not_lost() {
     let sidecar = start.policies(policies.path()).ready();
     let jane = sidecar.client().as_user("jane");
     let (reference, code) = funded(&jane, &mailbox).await;
+    // From here on Redis knows the script: what it is sent now it will do, however late.
+    assert_eq!(jane.verify("FUND-unknown", &code).await.word(), (400, "otp_not_found".to_owned()));
     redis.freeze();
     let refused = jane.verify(&reference, &code).await;
     assert!(is_unavailable(&refused), "{}", refused.text());
@@ -151,7 +154,7 @@ async fn a_crash_of_the_sidecar_forgives_and_forgets_nothing() {
     for _ in 0..3 {
         client.as_user("john").verify(&john_reference, &wrong(&john_code)).await;
     }
-    mailbox.next_mail().await; // the notice of the lock
+    timeout(PATIENCE, mailbox.next_mail()).await.expect("the notice of the lock");
     for _ in 0..3 {
         funded(&client.as_user("often"), &mailbox).await;
     }

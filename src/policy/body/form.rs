@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-/// How many fields there may be. Some readers stop counting at a thousand.
-const MAX_FIELDS: usize = 256;
+use super::{MAX_NAME, MAX_NAMES};
 
 /// Names and values, decoded, in the order of the text. Names may repeat; see [`duplicate`].
 pub type Pairs = Vec<(String, String)>;
@@ -12,8 +11,8 @@ pub type Pairs = Vec<(String, String)>;
 /// Reads the query of a request target.
 ///
 /// # Errors
-/// A sentence that says what is wrong: a broken escape, no UTF-8, a field without a name, too many fields, or
-/// a `;`, which separates fields for some readers only.
+/// A sentence that says what is wrong: a broken escape, no UTF-8, a field without a name or with a long one,
+/// too many fields, or a `;`, which separates fields for some readers only.
 pub fn parse_query(query: &str) -> Result<Pairs, String> {
     if query.contains(';') {
         return Err("the query holds a `;`: write %3B".to_owned());
@@ -34,8 +33,11 @@ pub(super) fn parse(text: &[u8], what: &str) -> Result<Pairs, String> {
         if name.is_empty() {
             return Err(format!("the {what} has a field without a name"));
         }
-        if pairs.len() >= MAX_FIELDS {
-            return Err(format!("the {what} has more than {MAX_FIELDS} fields"));
+        if name.len() > MAX_NAME {
+            return Err(format!("the {what} has a field whose name is longer than {MAX_NAME} bytes"));
+        }
+        if pairs.len() >= MAX_NAMES {
+            return Err(format!("the {what} has more than {MAX_NAMES} fields"));
         }
         pairs.push((name, value));
     }
@@ -129,8 +131,17 @@ mod tests {
         ] {
             check(text, None);
         }
-        let many = vec!["a"; 257].join("&");
-        check(&many, None);
+    }
+
+    #[test]
+    fn long_names_and_many_fields_are_refused() {
+        let complaint = |query: &str| parse_query(query).unwrap_err();
+        assert!(parse_query(&vec!["a"; 256].join("&")).is_ok());
+        assert_eq!(complaint(&vec!["a"; 257].join("&")), "the query has more than 256 fields");
+        assert!(parse_query(&"%61".repeat(128)).is_ok());
+        let long = "the query has a field whose name is longer than 128 bytes";
+        assert_eq!(complaint(&"a".repeat(129)), long);
+        assert_eq!(complaint(&"%C3%A4".repeat(65)), long);
     }
 
     #[test]

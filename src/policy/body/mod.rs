@@ -59,6 +59,11 @@ impl<'a> Scalar<'a> {
     }
 }
 
+/// How many names one object, form or query may have. Some readers stop counting at a thousand.
+const MAX_NAMES: usize = 256;
+/// How many bytes a name may have, decoded. Every name is compared with every selected field.
+const MAX_NAME: usize = 128;
+
 const WHAT_TO_SEND: &str = "send one JSON object (Content-Type: application/json) or one form \
                             (Content-Type: application/x-www-form-urlencoded)";
 

@@ -1,9 +1,9 @@
 //! Names that one reader of a request takes for a selected field and another does not. Such a request is
 //! refused: the sidecar would judge one value and the backend use the other.
 
-use super::form::{Pairs, duplicate};
+use super::form::Pairs;
 use super::json::Json;
-use super::{Content, JudgedBody, scalar};
+use super::{Content, JudgedBody, member};
 use crate::policy::field::{Field, Source};
 use crate::policy::fold::{self, letters};
 
@@ -22,84 +22,78 @@ pub fn field_conflicts(body: Option<&JudgedBody>, query: &Pairs, selected: &[Fie
     if let Err(refusal) = refuse_dangerous_pairs(query) {
         return Some(refusal);
     }
+    let in_query = Name::all(query);
+    let in_body = body.map(JudgedBody::names).unwrap_or_default();
     selected.iter().find_map(|field| match field.source {
         Source::Body => body
-            .and_then(|body| body.conflict(&field.path))
-            .or_else(|| like_body_field(query, &field.path, selected)),
-        Source::Query => like_query_field(query, &field.path)
-            .or_else(|| body.and_then(|body| body.shadow(&field.path, selected))),
+            .and_then(|body| body.conflict(&in_body, &field.path))
+            .or_else(|| shadow(&in_query, Source::Query, field, selected)),
+        Source::Query => {
+            like_query_field(&in_query, field).or_else(|| shadow(&in_body, Source::Body, field, selected))
+        }
         Source::Claims | Source::Answer => None,
     })
 }
 
 impl JudgedBody {
-    /// Another spelling of a selected body field in the body itself.
-    fn conflict(&self, path: &[String]) -> Option<String> {
+    fn names(&self) -> Vec<Name<'_>> {
+        match &self.content {
+            Content::Object(members) => Name::all(members),
+            Content::Form(pairs) => Name::all(pairs),
+        }
+    }
+
+    /// Another spelling of a selected body field in the body itself, whose outermost names are given.
+    fn conflict(&self, names: &[Name<'_>], path: &[String]) -> Option<String> {
         let (first, deeper) = path.split_first()?;
-        let mut members = match &self.content {
-            Content::Object(members) => members,
-            Content::Form(pairs) => {
-                // A form holds `a[b]` and `a.b` for some readers only, so that nothing may begin with `a`.
-                let exact = if deeper.is_empty() { first.as_str() } else { "" };
-                let mut names = pairs.iter().map(|(name, _)| name.as_str());
-                return names.find(|name| *name != exact && is_alike(name, first)).map(|_| alike(first));
-            }
+        let Content::Object(members) = &self.content else {
+            // A form holds `a[b]` and `a.b` for some readers only, so that nothing may begin with `a`.
+            let exact = deeper.is_empty().then_some(first.as_str());
+            return Name::is_any_like(names, first, exact).then(|| alike(first));
         };
+        let mut members = members;
         for (depth, name) in path.iter().enumerate() {
-            if members.iter().any(|(there, _)| there != name && is_alike(there, name)) {
+            let inner;
+            let names = if depth == 0 {
+                names
+            } else {
+                inner = Name::all(members);
+                &inner
+            };
+            if Name::is_any_like(names, name, Some(name)) {
                 return Some(alike(name));
             }
-            let (_, value) = members.iter().find(|(there, _)| there == name)?;
-            members = match value {
-                Json::Object(members) if depth + 1 < path.len() => members,
-                Json::Array(_) => return Some(no_single_value(name)),
-                Json::Null => return None,
-                value if depth + 1 == path.len() && scalar(value).is_none() => {
-                    return Some(no_single_value(name));
-                }
+            let is_last = depth + 1 == path.len();
+            members = match member(members, name)? {
+                Json::Object(members) if !is_last => members,
+                Json::Array(_) | Json::Object(_) => return Some(no_single_value(name)),
                 _ => return None,
             };
         }
         None
     }
-
-    /// A body name that a reader which merges body and query takes for a selected query field.
-    fn shadow(&self, path: &[String], selected: &[Field]) -> Option<String> {
-        let field = path.first()?;
-        let is_selected = |name: &str| {
-            selected
-                .iter()
-                .any(|f| f.source == Source::Body && f.path.first().is_some_and(|first| first == name))
-        };
-        let shadows = |name: &str| is_alike(name, field) && !is_selected(name);
-        let found = match &self.content {
-            Content::Object(members) => members.iter().any(|(name, _)| shadows(name)),
-            Content::Form(pairs) => pairs.iter().any(|(name, _)| shadows(name)),
-        };
-        found.then(|| format!("the body has a field that could be taken for `{field}` of the query"))
-    }
 }
 
-/// A query name that a reader which merges body and query takes for a selected body field.
-fn like_body_field(query: &Pairs, path: &[String], selected: &[Field]) -> Option<String> {
-    let field = path.first()?;
-    let is_selected = |name: &str| {
-        selected
-            .iter()
-            .any(|f| f.source == Source::Query && f.path.first().is_some_and(|first| first == name))
-    };
-    let found = query.iter().any(|(name, _)| is_alike(name, field) && !is_selected(name));
-    found.then(|| format!("the query has a field that could be taken for `{field}` of the body"))
+/// A name in one part of the request that a reader which merges body and query takes for a selected field of
+/// the other part.
+fn shadow(names: &[Name<'_>], part: Source, field: &Field, selected: &[Field]) -> Option<String> {
+    let first = field.path.first()?;
+    let plain = bare(first);
+    let is_selected =
+        |name: &str| selected.iter().any(|f| f.source == part && f.path.first().is_some_and(|n| n == name));
+    let found = names.iter().any(|name| name.is_like(&plain) && !is_selected(name.text));
+    let (there, here) = if part == Source::Query { ("query", "body") } else { ("body", "query") };
+    found.then(|| format!("the {there} has a field that could be taken for `{first}` of the {here}"))
 }
 
 /// Another spelling of a selected query field, or the field twice.
-fn like_query_field(query: &Pairs, path: &[String]) -> Option<String> {
-    let field = path.first()?;
-    if query.iter().any(|(name, _)| name != field && is_alike(name, field)) {
-        return Some(alike(field));
+fn like_query_field(names: &[Name<'_>], field: &Field) -> Option<String> {
+    let first = field.path.first()?;
+    if Name::is_any_like(names, first, Some(first)) {
+        return Some(alike(first));
     }
-    let (of_field, _): (Pairs, Pairs) = query.iter().cloned().partition(|(name, _)| name == field);
-    duplicate(&of_field).map(|_| format!("`{field}` is in the query twice"))
+    let times = names.iter().filter(|name| name.text == first).count();
+    (times > 1).then(|| format!("`{first}` is in the query twice"))
 }
 
 fn alike(field: &str) -> String {
@@ -110,19 +104,47 @@ fn no_single_value(field: &str) -> String {
     format!("`{field}` must be one string, number or boolean")
 }
 
-/// Whether some reader takes `name` for `field`, or for something inside of it: `Amount`, `amount[]`,
-/// `amount.x`, `[amount]`, `trans_action-reference`, `%61mount`.
-pub fn is_alike(name: &str, field: &str) -> bool {
-    let name = decoded(name);
-    let field = bare(field);
-    let start = name.trim_start_matches(|c: char| !c.is_alphanumeric());
-    let base = start.split(['[', ']', '.', '{', '(', ':', '/']).next().unwrap_or_default();
-    bare(&name) == field || bare(base) == field
+/// A name, and what readers take it for: worked out once, then compared with every field.
+struct Name<'a> {
+    /// As it is spelt.
+    text: &'a str,
+    /// All of it, [`bare`].
+    whole: String,
+    /// The same of what is before the first bracket or dot.
+    base: String,
+}
+
+impl<'a> Name<'a> {
+    fn of(text: &'a str) -> Self {
+        let decoded = decoded(text);
+        let start = decoded.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let base = start.split(['[', ']', '.', '{', '(', ':', '/']).next().unwrap_or_default();
+        Self { text, base: bare(base), whole: bare(&decoded) }
+    }
+
+    fn all<T>(fields: &'a [(String, T)]) -> Vec<Self> {
+        fields.iter().map(|(name, _)| Self::of(name)).collect()
+    }
+
+    /// Whether some reader takes it for a field of this bare name, or for something inside of it: `Amount`,
+    /// `amount[]`, `amount.x`, `[amount]`, `trans_action-reference`, `%61mount`.
+    fn is_like(&self, bare_field: &str) -> bool {
+        self.whole == bare_field || self.base == bare_field
+    }
+
+    /// Whether one of the names, other than the exact one, is like the field.
+    fn is_any_like(names: &[Self], field: &str, exact: Option<&str>) -> bool {
+        let field = bare(field);
+        names.iter().any(|name| Some(name.text) != exact && name.is_like(&field))
+    }
 }
 
 /// The letters and digits of a name, look-alikes unified.
 fn bare(name: &str) -> String {
-    letters::plain_letters(name).chars().filter(|c| c.is_alphanumeric()).collect()
+    let mut bare = letters::plain_letters(name);
+    bare.make_ascii_lowercase();
+    bare.retain(char::is_alphanumeric);
+    bare
 }
 
 fn decoded(name: &str) -> String {

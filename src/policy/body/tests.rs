@@ -113,6 +113,31 @@ fn a_body_that_is_no_object_is_invalid() {
 }
 
 #[test]
+fn long_names_and_many_members_are_invalid() {
+    let object = |names: Vec<String>| {
+        let members: Vec<String> = names.iter().map(|name| format!("{name:?}:1")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let numbered = |many: usize| (0..many).map(|n| format!("k{n}")).collect();
+    assert!(json(&object(numbered(256))).is_ok());
+    assert!(json(&object(vec!["a".repeat(128)])).is_ok());
+    for (inner, complaint) in [
+        (object(numbered(257)), "an object has more than 256 members"),
+        (object(vec!["a".repeat(129)]), "a name is longer than 128 bytes"),
+        (object(vec!["\u{e4}".repeat(65)]), "a name is longer than 128 bytes"),
+    ] {
+        for text in [inner.clone(), format!("{{\"a\":[{inner}]}}")] {
+            let Err(BodyRefusal::Invalid(detail)) = json(&text) else { panic!("{text}") };
+            assert!(detail.contains(complaint), "{detail}");
+        }
+    }
+    let long = form(&format!("{}=1", "a".repeat(129)));
+    assert!(matches!(long, Err(BodyRefusal::Invalid(detail)) if detail.contains("longer than 128 bytes")));
+    let values = format!("{{\"note\":{:?},\"list\":[{}1]}}", "a".repeat(20_000), "1,".repeat(5_000));
+    assert!(json(&values).is_ok());
+}
+
+#[test]
 fn names_that_reach_a_prototype_or_override_the_method_are_refused() {
     for text in [
         r#"{"__proto__":{"a":1}}"#,
@@ -209,6 +234,9 @@ fn a_selected_field_is_one_value() {
         check(json(&format!(r#"{{"amount":{value}}}"#)).ok(), "", &["request.body.amount"], true);
     }
     check(json(r#"{"a":[{"b":1}]}"#).ok(), "", &["request.body.a.b"], true);
+    check(json(r#"{"a":{"a":1}}"#).ok(), "", &["request.body.a.a"], false);
+    check(json(r#"{"a":{"a":{"a":1}}}"#).ok(), "", &["request.body.a.a"], true);
+    check(json(r#"{"a":1}"#).ok(), "", &["request.body.a.a"], false);
 }
 
 #[test]

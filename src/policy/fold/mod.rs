@@ -4,6 +4,7 @@
 //! Knows no routes. Errs on the side of too many readings: one too many refuses a strange request, one too
 //! few opens a protected route.
 
+mod contents;
 pub mod letters;
 mod steps;
 
@@ -11,12 +12,13 @@ pub use steps::decode;
 
 use std::collections::HashSet;
 
+use contents::Contents;
+
 /// How often a path is decoded. No server decodes as often; what still has escapes then is refused.
 const MAX_DECODINGS: usize = 6;
-/// How many intermediate forms one path may have.
-const MAX_FORMS: usize = 512;
-/// How many bytes they may have together, which bounds the work.
-const MAX_BYTES: usize = 256 * 1024;
+/// How much work one path may be, as [`Work`] counts it. An ordinary path of 2 KiB needs half of it. It
+/// takes about three times as long as a request takes in all.
+const MAX_WORK: usize = 64 * 1024;
 
 /// What a path may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,47 +79,79 @@ const PLAIN: [Class; 256] = {
 /// Every reading of a path.
 pub fn fold(path: &[u8]) -> Folded {
     let mut search = Search::default();
-    search.add(path.to_vec(), 0);
-    while let Some((form, decodings)) = search.open.pop() {
-        for decode in [steps::decode, steps::decode_all_but_slash] {
-            if let Some(decoded) = decode(&form) {
-                search.add(decoded, decodings + 1);
-            }
-        }
-        for step in steps::STEPS {
-            if let Some(changed) = step(&form) {
-                search.add(changed, decodings);
-            }
-        }
-        if search.is_exhausted() {
-            return Folded::Ambiguous;
-        }
+    match search.run(path) {
+        Ok(()) => Folded::Readings(search.readings.into_iter().collect()),
+        Err(TooMuch) => Folded::Ambiguous,
     }
-    let readings: HashSet<Vec<u8>> = search.seen.iter().map(|form| canonical(form)).collect();
-    Folded::Readings(readings.into_iter().collect())
 }
 
-#[derive(Default)]
+/// Looks for every form that some sequence of steps gives.
+#[derive(Debug, Default)]
 struct Search {
     seen: HashSet<Vec<u8>>,
+    /// Those of them whose own changes are yet to be tried, and how often each was decoded.
     open: Vec<(Vec<u8>, usize)>,
-    bytes: usize,
-    too_deep: bool,
+    readings: HashSet<Vec<u8>>,
+    work: Work,
 }
 
 impl Search {
-    fn add(&mut self, form: Vec<u8>, decodings: usize) {
-        if self.seen.contains(&form) {
-            return;
+    fn run(&mut self, path: &[u8]) -> Result<(), TooMuch> {
+        // Before it is even copied.
+        self.work.afford(LOOKS * path.len())?;
+        self.add(path.to_vec(), 0)?;
+        while let Some((form, decodings)) = self.open.pop() {
+            self.work.afford(LOOKS * form.len())?;
+            self.work.count(LOOKS * form.len());
+            let contents = Contents::of(&form);
+            self.readings.insert(canonical(&form));
+            for step in steps::STEPS.iter().filter(|step| contents.has(step.changes)) {
+                self.work.afford(form.len() + steps::longest(form.len()))?;
+                let changed = (step.apply)(&form);
+                self.work.count(form.len() + changed.as_ref().map_or(0, Vec::len));
+                if let Some(changed) = changed {
+                    self.add(changed, decodings + usize::from(step.decodes))?;
+                }
+            }
         }
-        self.bytes += form.len();
-        self.too_deep |= decodings > MAX_DECODINGS;
-        self.seen.insert(form.clone());
-        self.open.push((form, decodings));
+        Ok(())
     }
 
-    fn is_exhausted(&self) -> bool {
-        self.too_deep || self.seen.len() > MAX_FORMS || self.bytes > MAX_BYTES
+    fn add(&mut self, form: Vec<u8>, decodings: usize) -> Result<(), TooMuch> {
+        if self.seen.contains(&form) {
+            return Ok(());
+        }
+        if decodings > MAX_DECODINGS {
+            return Err(TooMuch);
+        }
+        self.seen.insert(form.clone());
+        self.open.push((form, decodings));
+        Ok(())
+    }
+}
+
+/// How often a form is gone over to see what it contains and which reading it is.
+const LOOKS: usize = 4;
+
+/// What one action costs beside its bytes: room for a form, and looking it up.
+const ACTION: usize = 32;
+
+/// Work that was done on one path: the bytes that went into and came out of every action.
+#[derive(Debug, Default)]
+struct Work(usize);
+
+/// A path is too much work, or was encoded too often.
+#[derive(Debug)]
+struct TooMuch;
+
+impl Work {
+    /// Whether an action of this many bytes at most may still be done.
+    fn afford(&self, bytes: usize) -> Result<(), TooMuch> {
+        if self.0 + ACTION + bytes <= MAX_WORK { Ok(()) } else { Err(TooMuch) }
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.0 += ACTION + bytes;
     }
 }
 

@@ -1,26 +1,45 @@
 //! The single normalisations that some server, framework or library is known to apply to a path.
 //! Each takes a path and gives the changed one, or `None` when there is nothing for it to change.
 
+use super::contents::Contents;
 use super::letters;
 
 /// One normalisation.
-pub type Step = fn(&[u8]) -> Option<Vec<u8>>;
+pub struct Step {
+    /// On a path that contains nothing of this it gives no form that another step does not give.
+    pub changes: Contents,
+    /// The changed path, never longer than [`longest`] says; `None` when nothing changes.
+    pub apply: fn(&[u8]) -> Option<Vec<u8>>,
+    /// Whether it decodes, which is done to a limited depth.
+    pub decodes: bool,
+}
 
-/// All of them but decoding, which has a depth.
-pub const STEPS: [Step; 12] = [
-    cut_parameters,
-    cut_at_semicolon,
-    cut_tail,
-    turn_backslashes,
-    unify_letters,
-    unify_letters_loosely,
-    strip_white,
-    drop_broken,
-    merge_slashes,
-    remove_dots,
-    remove_dots_and_empty,
-    drop_authority,
+/// All of them.
+pub const STEPS: [Step; 14] = [
+    Step { decodes: true, ..step(Contents::ESCAPE, decode) },
+    Step { decodes: true, ..step(Contents::ESCAPED_SLASH, decode_all_but_slash) },
+    step(Contents::SEMICOLON, cut_parameters),
+    step(Contents::SEMICOLON, cut_at_semicolon),
+    step(Contents::TAIL, cut_tail),
+    step(Contents::BACKSLASH, turn_backslashes),
+    step(Contents::LOOK_ALIKE, unify_letters),
+    step(Contents::OVERLONG, unify_letters_loosely),
+    step(Contents::WHITE, strip_white),
+    step(Contents::BROKEN, drop_broken),
+    step(Contents::SLASHES, merge_slashes),
+    step(Contents::DOTS, remove_dots),
+    step(Contents::DOTS, remove_dots_and_empty),
+    step(Contents::AUTHORITY, drop_authority),
 ];
+
+const fn step(changes: Contents, apply: fn(&[u8]) -> Option<Vec<u8>>) -> Step {
+    Step { changes, apply, decodes: false }
+}
+
+/// How long a path of this length can become by one step: look-alikes may double it.
+pub const fn longest(path: usize) -> usize {
+    2 * path + 1
+}
 
 /// Percent-decodes once, `%uXXXX` included; what is no valid escape stays.
 pub fn decode(path: &[u8]) -> Option<Vec<u8>> {
@@ -33,9 +52,6 @@ pub fn decode_all_but_slash(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn decode_except(path: &[u8], keeps: fn(u8) -> bool) -> Option<Vec<u8>> {
-    if !path.contains(&b'%') {
-        return None;
-    }
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&first, after)) = rest.split_first() {
@@ -54,7 +70,7 @@ fn decode_except(path: &[u8], keeps: fn(u8) -> bool) -> Option<Vec<u8>> {
 }
 
 /// The value of the escape that `text` starts with, and how many bytes it takes.
-fn escape(text: &[u8]) -> Option<(u32, usize)> {
+pub fn escape(text: &[u8]) -> Option<(u32, usize)> {
     let digits = |range: std::ops::Range<usize>| {
         text.get(range)?
             .iter()
@@ -78,15 +94,15 @@ fn push_code(value: u32, is_character: bool, decoded: &mut Vec<u8>) {
 
 /// Cuts `;…` off every segment, as servlet containers do.
 fn cut_parameters(path: &[u8]) -> Option<Vec<u8>> {
-    path.contains(&b';').then(|| {
-        let bare: Vec<&[u8]> = path.split(|&b| b == b'/').map(|segment| until(segment, b";")).collect();
-        bare.join(&b'/')
-    })
+    let bare: Vec<&[u8]> = path.split(|&b| b == b'/').map(|segment| until(segment, b";")).collect();
+    let bare = bare.join(&b'/');
+    (bare.len() < path.len()).then_some(bare)
 }
 
 /// Cuts everything from the first `;`, which some routers take for the start of a query.
 fn cut_at_semicolon(path: &[u8]) -> Option<Vec<u8>> {
-    path.contains(&b';').then(|| until(path, b";").to_vec())
+    let head = until(path, b";");
+    (head.len() < path.len()).then(|| head.to_vec())
 }
 
 /// Cuts everything from a NUL, `?` or `#` that came to light by decoding.
@@ -110,9 +126,6 @@ fn unify_letters_loosely(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn unify(path: &[u8], continues: fn(u8) -> bool) -> Option<Vec<u8>> {
-    if path.is_ascii() {
-        return None;
-    }
     let mut plain = Vec::with_capacity(path.len());
     for chunk in shorten(path, continues).utf8_chunks() {
         plain.extend_from_slice(letters::plain_letters(chunk.valid()).as_bytes());
@@ -154,7 +167,7 @@ fn strip_white(path: &[u8]) -> Option<Vec<u8>> {
     let mut stripped = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if !(c.is_whitespace() || c.is_control() || c == '+' || letters::is_invisible(c)) {
+            if !is_white(c) {
                 stripped.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
@@ -165,6 +178,11 @@ fn strip_white(path: &[u8]) -> Option<Vec<u8>> {
     (trimmed != path).then_some(trimmed)
 }
 
+/// Whether [`strip_white`] removes the character wherever it is.
+pub fn is_white(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == '+' || letters::is_invisible(c)
+}
+
 /// Removes bytes that are no UTF-8, as decoders that ignore errors do.
 fn drop_broken(path: &[u8]) -> Option<Vec<u8>> {
     let kept: Vec<&[u8]> = path.utf8_chunks().map(|chunk| chunk.valid().as_bytes()).collect();
@@ -172,17 +190,21 @@ fn drop_broken(path: &[u8]) -> Option<Vec<u8>> {
     (kept != path).then_some(kept)
 }
 
-/// Makes doubled slashes one and removes the last.
+/// Makes doubled slashes one.
 fn merge_slashes(path: &[u8]) -> Option<Vec<u8>> {
     let mut merged = Vec::with_capacity(path.len() + 1);
     for segment in path.split(|&b| b == b'/').filter(|segment| !segment.is_empty()) {
         merged.push(b'/');
         merged.extend_from_slice(segment);
     }
+    if path.last() == Some(&b'/') {
+        merged.push(b'/');
+    }
     (merged != path).then_some(merged)
 }
 
-fn trim_dots(segment: &[u8]) -> &[u8] {
+/// The name without the dots that it ends in, unless it is nothing but dots.
+pub fn trim_dots(segment: &[u8]) -> &[u8] {
     match segment.iter().rposition(|&b| b != b'.') {
         Some(last) => segment.get(..=last).unwrap_or_default(),
         None => segment,
@@ -245,7 +267,7 @@ fn until<'a>(path: &'a [u8], ends: &[u8]) -> &'a [u8] {
 mod tests {
     use super::*;
 
-    fn check(step: Step, path: &[u8], expected: Option<&str>) {
+    fn check(step: fn(&[u8]) -> Option<Vec<u8>>, path: &[u8], expected: Option<&str>) {
         let changed = step(path);
         let changed = changed.as_deref().map(String::from_utf8_lossy);
         assert_eq!(changed.as_deref(), expected, "{:?}", String::from_utf8_lossy(path));

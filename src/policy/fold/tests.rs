@@ -119,6 +119,95 @@ fn a_host_is_looked_for_with_and_without_merged_slashes() {
     folds_to_itself("/%5c..%5ca/.");
 }
 
+/// The same readings, and how much work they were.
+fn work(path: &[u8]) -> (Folded, usize) {
+    let mut search = Search::default();
+    let folded = match search.run(path) {
+        Ok(()) => Folded::Readings(search.readings.into_iter().collect()),
+        Err(TooMuch) => Folded::Ambiguous,
+    };
+    (folded, search.work.0)
+}
+
+#[test]
+fn what_a_path_costs_is_known() {
+    for (path, at_most) in [
+        ("/files/My%20Documents/r%C3%A9sum%C3%A9%20(final).pdf".to_owned(), 2_500),
+        (format!("/{}", "%D0%B1".repeat(340)), 15_000),
+        (format!("/{}", "%E4%BD%99".repeat(225)), 15_000),
+        (format!("/{}", "R%C3%A9sum%C3%A9%20x/".repeat(100)), 36_000),
+    ] {
+        let (folded, spent) = work(path.as_bytes());
+        assert_ne!(folded, Folded::Ambiguous);
+        assert!(spent <= at_most, "{} bytes cost {spent}: {path:?}", path.len());
+    }
+}
+
+/// Pieces that have many readings, or long ones, or are dear to look at.
+fn nasty_piece() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: Vec<&[u8]> = vec![
+        b"/",
+        b"//",
+        b"\\",
+        b"%5c",
+        b"%2f",
+        b"%252f",
+        b"%25",
+        b"%",
+        b";",
+        b";/",
+        b"%3b",
+        b".",
+        b"..",
+        b"/../",
+        b"/./",
+        b"%2e",
+        b"..;/",
+        b"?",
+        b"%3f",
+        b"%00",
+        b"+",
+        b"%20",
+        b" ",
+        b"a",
+        b"B",
+        b"%c0%af",
+        b"%c0/",
+        b"\xc0\xaf",
+        b"%e0%80%af",
+        b"\xff",
+        b"%ff",
+        b"%u2215",
+        b"%u002f",
+        b"%uff0e",
+        b"%EF%B7%BA",
+        "\u{fdfa}".as_bytes(),
+        "\u{33af}".as_bytes(),
+        "%E3%8E%AF".as_bytes(),
+        "½".as_bytes(),
+        "⑽".as_bytes(),
+        "\u{200b}".as_bytes(),
+        "ＦＵＮＤ".as_bytes(),
+        "／".as_bytes(),
+        "．".as_bytes(),
+        "баланс".as_bytes(),
+        "a\u{308}".as_bytes(),
+        b".json",
+    ];
+    (prop::sample::select(pieces), prop_oneof![4 => 1..4_usize, 1 => 1..600_usize])
+        .prop_map(|(piece, times)| piece.repeat(times))
+}
+
+/// Up to 64 KiB.
+fn nasty_path() -> impl Strategy<Value = Vec<u8>> {
+    (prop::collection::vec(nasty_piece(), 0..40), prop_oneof![4 => Just(1_usize), 1 => 1..200_usize])
+        .prop_map(|(pieces, times)| {
+            let mut path = [&b"/"[..], &pieces.concat().repeat(times)].concat();
+            path.truncate(64 * 1024);
+            path
+        })
+}
+
 fn any_path() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "/", "//", ".", "..", "a", "B", "fund", ";", "?", "#", "%2f", "%2e", "%25", "%", "%5c", "\\", " ",
@@ -131,6 +220,28 @@ proptest! {
     #[test]
     fn folding_a_reading_again_gives_nothing_new(path in any_path()) {
         folds_to_itself(&path);
+    }
+
+    #[test]
+    fn no_path_is_more_work_than_allowed(path in nasty_path()) {
+        let (folded, spent) = work(&path);
+        prop_assert!(spent <= MAX_WORK, "{} bytes cost {}", path.len(), spent);
+        prop_assert_eq!(folded == Folded::Ambiguous, fold(&path) == Folded::Ambiguous);
+    }
+
+    #[test]
+    fn no_step_is_left_out_that_gives_another_form(path in nasty_path()) {
+        let path = path.get(..2_000).unwrap_or(&path);
+        for decoded in [path.to_vec(), decode(path).unwrap_or_default()] {
+            let contents = Contents::of(&decoded);
+            let called_for = |step: &&steps::Step| contents.has(step.changes);
+            let forms: Vec<_> = steps::STEPS.iter().filter(called_for).filter_map(|s| (s.apply)(&decoded)).collect();
+            for step in &steps::STEPS {
+                let Some(changed) = (step.apply)(&decoded) else { continue };
+                prop_assert!(forms.contains(&changed), "{:?} becomes {:?}", decoded, changed);
+                prop_assert!(changed.len() <= steps::longest(decoded.len()));
+            }
+        }
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub struct RouteIndex {
     literal: HashMap<Box<[u8]>, usize>,
     /// The patterns with parameters.
     parametric: Trie,
+    /// The length of the longest literal pattern. Longer paths are not even looked up.
+    longest_literal: usize,
+    /// The length of the longest name in any pattern.
+    longest_name: usize,
 }
 
 /// What [`RouteIndex::find`] says of a path.
@@ -97,8 +101,12 @@ impl RouteIndex {
         let place = if segments.contains(&Segment::Parameter) {
             self.parametric.insert(&segments, next)
         } else {
-            *self.literal.entry(fold::canonical(spelling.as_bytes()).into()).or_insert(next)
+            let canonical = fold::canonical(spelling.as_bytes());
+            self.longest_literal = self.longest_literal.max(canonical.len());
+            *self.literal.entry(canonical.into()).or_insert(next)
         };
+        let longest_name = names(spelling).map(str::len).max().unwrap_or_default();
+        self.longest_name = self.longest_name.max(longest_name);
         if let Some(there) = self.patterns.get_mut(place) {
             if there.router != router || !same_spelling(there, &segments, spelling) {
                 let first = there.spelling.clone();
@@ -175,7 +183,8 @@ impl RouteIndex {
     }
 
     fn exactly(&self, canonical: &[u8]) -> Option<&Pattern> {
-        let place = match self.literal.get(canonical) {
+        let literal = if canonical.len() > self.longest_literal { None } else { self.literal.get(canonical) };
+        let place = match literal {
             Some(place) => *place,
             None => self.parametric.find(canonical)?,
         };
@@ -184,12 +193,16 @@ impl RouteIndex {
 
     /// Some frameworks take `/fund.json` for `/fund` in another format.
     fn before_format(&self, canonical: &[u8]) -> Option<&Pattern> {
-        let name = canonical.iter().rposition(|&b| b == b'/')? + 1;
-        let mut dots = canonical.iter().enumerate().skip(name).filter(|(_, byte)| **byte == b'.');
-        dots.find_map(|(dot, _)| {
-            let bare = canonical.get(..dot)?;
-            self.exactly(bare.strip_suffix(b"/").unwrap_or(bare))
-        })
+        self.without_format(canonical).find_map(|bare| self.exactly(bare))
+    }
+
+    /// The path up to each dot of its last name, while that may be a literal name of a pattern. A last name
+    /// that is a parameter is one with all its dots.
+    fn without_format<'a>(&self, canonical: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let name = canonical.iter().rposition(|&b| b == b'/').map_or(canonical.len(), |slash| slash + 1);
+        let places = canonical.iter().enumerate().skip(name).take(self.longest_name + 1);
+        let dots = places.filter(|(_, byte)| **byte == b'.');
+        dots.filter_map(|(dot, _)| canonical.get(..dot)).map(|bare| bare.strip_suffix(b"/").unwrap_or(bare))
     }
 }
 

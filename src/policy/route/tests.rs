@@ -69,6 +69,16 @@ fn a_format_after_a_protected_name_is_improper() {
         check(&format!("/api/wallet{path}"), Some(None));
     }
     check("/api/wallets/7/fund.json", Some(None));
+    check("/api/wallet/verify-otp.json", Some(None));
+    check(&format!("/api/wallet/fund{}", ".json".repeat(2_000)), Some(None));
+}
+
+#[test]
+fn a_name_of_many_dots_is_not_looked_up_at_each_of_them() {
+    let path = format!("/api/wallet/{}", "a.".repeat(30_000));
+    let index = wallet();
+    assert_eq!(index.without_format(path.as_bytes()).count(), "verify-otp".len() / 2);
+    assert_eq!(index.find(&format!("{path}x")), PathMatch::Unguarded);
 }
 
 #[test]
@@ -230,6 +240,36 @@ proptest! {
         let index = wallet();
         prop_assert_eq!(index.find(&path), PathMatch::Unguarded, "{:?}", path);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn long_ordinary_paths_are_unguarded(path in long_ordinary_path()) {
+        let index = wallet();
+        prop_assert_eq!(index.find(&path), PathMatch::Unguarded, "{:?}", path);
+    }
+}
+
+/// Up to 2 KiB, and 30 segments.
+fn long_ordinary_path() -> impl Strategy<Value = String> {
+    let encoded =
+        "(%D0%B0|%D0%AF|%E4%BD%99|%EA%B0%80|%C3%A9|%C3%9F|%F0%9F%92%B6|%EF%B7%BA|%20|[a-zA-Z0-9]){10,60}";
+    let email = "[a-z]{3,12}(\\.|%2[bB])[a-z]{3,12}(@|%40)[a-z]{4,12}\\.[a-z]{2,3}";
+    let segments = prop_oneof![
+        prop::collection::vec(prop_oneof![encoded, email, "[A-Za-z0-9_-]{20,64}"], 20..=30),
+        prop::collection::vec(prop_oneof![email, "[A-Za-z0-9_-]{20,64}(%3[dD]){0,2}"], 20..=30),
+        prop::collection::vec("[A-Za-z0-9_-]{20,60};v=[0-9]", 10..=12),
+        prop::collection::vec("[a-z]{1,12}|%[46][1-9a-f]|[a-z]{1,4}%2[bB6c]", 30..=30),
+    ];
+    segments.prop_map(|segments| {
+        let mut path = format!("/{}", segments.join("/"));
+        path.truncate(2048);
+        // Not in the middle of an escape.
+        path.truncate(path.rfind('/').unwrap_or_default());
+        path
+    })
 }
 
 fn ordinary_path() -> impl Strategy<Value = String> {

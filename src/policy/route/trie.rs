@@ -16,6 +16,8 @@ pub enum Segment {
 pub struct Trie {
     /// The first is the root.
     nodes: Vec<Node>,
+    /// The length of the longest literal name. Longer ones are not even looked up.
+    longest_name: usize,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +30,7 @@ struct Node {
 
 impl Default for Trie {
     fn default() -> Self {
-        Self { nodes: vec![Node::default()] }
+        Self { nodes: vec![Node::default()], longest_name: 0 }
     }
 }
 
@@ -42,6 +44,7 @@ impl Trie {
             let Some(node) = self.nodes.get_mut(at) else { return pattern };
             at = match segment {
                 Segment::Literal(name) => {
+                    self.longest_name = self.longest_name.max(name.len());
                     *node.literal.entry(name.to_ascii_lowercase().into_bytes().into()).or_insert(fresh)
                 }
                 Segment::Parameter => *node.parameter.get_or_insert(fresh),
@@ -69,7 +72,8 @@ impl Trie {
         let Some((_, rest)) = rest.split_first() else { return node.pattern };
         let end = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
         let (name, rest) = rest.split_at(end);
-        let children = [node.literal.get(name).copied(), node.parameter];
+        let literal = if name.len() > self.longest_name { None } else { node.literal.get(name).copied() };
+        let children = [literal, node.parameter];
         children.into_iter().flatten().find_map(|child| self.find_from(self.nodes.get(child)?, rest))
     }
 

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use super::{MAX_NAME, MAX_NAMES};
+
 /// How deep arrays and objects may be nested.
 const MAX_DEPTH: usize = 32;
 /// Integers up to here are exact in every reader (2^53 - 1).
@@ -201,6 +203,12 @@ impl Reader<'_> {
                 return Err(self.complain("a name in double quotes is missing"));
             }
             let name = self.string()?;
+            if name.len() > MAX_NAME {
+                return Err(self.complain(&format!("a name is longer than {MAX_NAME} bytes")));
+            }
+            if members.len() >= MAX_NAMES {
+                return Err(self.complain(&format!("an object has more than {MAX_NAMES} members")));
+            }
             if !names.insert(name.clone()) {
                 return Err(self.complain("an object has one name twice"));
             }
