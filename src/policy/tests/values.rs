@@ -80,6 +80,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!((limit.by, limit.count), (CountedBy::default(), Count::All));
     let purpose = &set.purposes[&Purpose::parse("p").unwrap()];
     assert_eq!((purpose.live, purpose.cooldown, purpose.channel), (2, Duration::ZERO, Channel::Email));
+    assert_eq!(purpose.channel.as_str(), "email");
     assert_eq!((purpose.lockout.escalate, purpose.lockout.disable_after), (1, 100));
     assert_eq!(purpose.lockout.at_most, minutes(24 * 60));
     assert!(purpose.limits.is_empty() && purpose.address_claim.is_none());
