@@ -95,38 +95,6 @@ fn add_origin(headers: &mut HeaderMap, context: &Context<'_>, has_proto: bool, h
     }
 }
 
-/// Leaves a CORS preflight only what browsers and the proxies before this one put into it: nothing says who
-/// is calling or what is wanted.
-pub fn keep_for_preflight(headers: &mut HeaderMap) {
-    let doomed: Vec<HeaderName> =
-        headers.keys().filter(|name| !may_be_in_preflight(name.as_str())).cloned().collect();
-    for name in doomed {
-        headers.remove(name);
-    }
-}
-
-fn may_be_in_preflight(name: &str) -> bool {
-    let is_named = matches!(
-        name,
-        "cache-control"
-            | "connection"
-            | "dnt"
-            | "host"
-            | "origin"
-            | "pragma"
-            | "referer"
-            | "traceparent"
-            | "tracestate"
-            | "user-agent"
-            | "x-request-id"
-    );
-    is_named
-        || kind_of(name) == Kind::Origin
-        || name.starts_with("accept")
-        || name.starts_with("access-control-request-")
-        || name.starts_with("sec-fetch-")
-}
-
 /// Cleans the headers of an answer. A protocol switch keeps its `Upgrade`.
 pub fn prepare_answer(headers: &mut HeaderMap, is_switch: bool) {
     let mut doomed: Vec<HeaderName> = Vec::new();

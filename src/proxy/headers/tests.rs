@@ -168,36 +168,3 @@ fn an_answer_keeps_what_is_for_the_client() {
     assert_eq!(left, ["set-cookie", "transfer-encoding", "x-forwarded-for"]);
     assert_eq!(all(&got, "set-cookie"), ["a=b", "c=d"]);
 }
-
-#[test]
-fn a_preflight_keeps_what_a_browser_sends_and_nothing_to_act_on() {
-    let browsers = [
-        ("accept", "*/*"),
-        ("accept-language", "de"),
-        ("access-control-request-headers", "authorization,content-type"),
-        ("access-control-request-method", "POST"),
-        ("connection", "keep-alive"),
-        ("host", "wallet.example"),
-        ("origin", "https://shop.example"),
-        ("referer", "https://shop.example/"),
-        ("sec-fetch-mode", "cors"),
-        ("user-agent", "Browser/1"),
-        ("x-forwarded-for", "10.0.0.1"),
-        ("x-request-id", "r-1"),
-    ];
-    let others = [
-        ("authorization", "Bearer x"),
-        ("cookie", "session=1"),
-        ("content-type", "application/json"),
-        ("content-length", "5"),
-        ("transfer-encoding", "chunked"),
-        ("expect", "100-continue"),
-        ("upgrade", "websocket"),
-        ("x-api-key", "k"),
-        ("x-auth-token", "t"),
-        ("x-http-method-override", "POST"),
-    ];
-    let mut headers = map(&[browsers.as_slice(), &others].concat());
-    keep_for_preflight(&mut headers);
-    assert_eq!(headers, map(&browsers));
-}
