@@ -33,10 +33,13 @@ unit:
 
 bench: ## Measure the parts, then the whole beside its peers.
 	$(CARGO) bench --locked
+	@scripts/bench-whole.sh --idle 9000 $(ARGS)
 
-mutants: ## Change the pure modules one operator at a time; every change must fail a test.
+FILES ?= src/domain/** src/policy/**
+
+mutants: ## Change the pure modules one operator at a time; every change must fail a test. FILES=… takes only these.
 	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
-	$(CARGO) mutants --file 'src/domain/**' --file 'src/policy/**' --jobs 1 -- --lib
+	CARGO_TARGET_DIR='$(CURDIR)/target/mutants' PROPTEST_CASES=64 $(CARGO) mutants --jobs 1 $(foreach file,$(FILES),--file '$(file)')
 
 deny: ## Check licences, advisories and banned crates.
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny

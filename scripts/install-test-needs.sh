@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start: redis-server (apt), Python packages (a venv in tests/.venv),
-# Node packages (tests/backends/node/node_modules). Does nothing when all of it is there.
+# Installs what the tests start: redis-server and promtool (apt), Python packages (a venv in
+# tests/.venv), Node packages (tests/backends/node/node_modules). Does nothing when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -87,8 +87,24 @@ install_node_packages() {
   mark_current "$folder/package-lock.json" "$stamp"
 }
 
+# Unpacked, not installed: the package would start a Prometheus of its own, and needs root.
+install_promtool() {
+  PATH="$PWD/$venv/bin:$PATH"
+  have promtool && return 0
+  have apt-get || fail "promtool is missing (part of Prometheus): this script only knows apt-get"
+  say "unpacking promtool into $venv"
+  local folder
+  folder=$(mktemp -d)
+  (cd "$folder" && apt-get download -qq prometheus) ||
+    { as_root apt-get update -qq && (cd "$folder" && apt-get download -qq prometheus); }
+  dpkg-deb --extract "$folder"/prometheus_*.deb "$folder/unpacked"
+  install -m 755 "$folder/unpacked/usr/bin/promtool" "$venv/bin/promtool"
+  rm -rf "$folder"
+}
+
 check_rust
 install_system_packages
 install_python_packages
+install_promtool
 install_node
 install_node_packages

@@ -1,4 +1,4 @@
-//! Folding takes any bytes, ends, and gives nothing new when done again.
+//! Folding takes any bytes, ends, and gives no other plain path, which alone can name a route, when done again.
 //! `cargo +nightly fuzz run fold`
 #![no_main]
 
@@ -11,7 +11,8 @@ fuzz_target!(|path: &[u8]| {
     for reading in &readings {
         // A reading may need more decodings of its own than were left for it.
         if let Folded::Readings(again) = fold(reading) {
-            assert!(again.iter().all(|form| readings.contains(form)));
+            // Broken bytes at the end of a reading may pair differently without the slash that followed them.
+            assert!(again.iter().all(|form| readings.contains(form) || !is_plain(form)));
         }
     }
 });

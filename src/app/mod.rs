@@ -243,9 +243,10 @@ fn store(
                 max_in_flight: STORE_IN_FLIGHT,
             };
             let redis = match runtime.handle() {
-                Some(handle) => RedisStore::driven_by(&settings, handle)?,
-                None => RedisStore::new(&settings)?,
-            };
+                Some(handle) => RedisStore::driven_by(&settings, handle),
+                None => RedisStore::new(&settings),
+            }
+            .context("--state")?;
             Arc::new(Observed::new(redis, Arc::clone(telemetry)))
         }
     })

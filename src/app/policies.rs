@@ -11,7 +11,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::enforce::handle::{InForce, PolicyHandle};
 use crate::identity::jwks::JwksRegistry;
 use crate::identity::jwt::Authenticator;
-use crate::policy::diagnostic::Diagnostics;
+use crate::policy::diagnostic::{Diagnostic, Diagnostics};
 use crate::policy::snapshot::{Action, PolicySnapshot};
 use crate::reload::{self, Outcome, ReloadReport, Reloader, Status, Subscriber, Trigger, watcher};
 use crate::server::admin::health::PolicyState;
@@ -110,8 +110,20 @@ impl Subscriber for Switch {
         if let Outcome::Replaced { warnings } = &report.outcome {
             warn(warnings);
         }
-        let Status { hash, routes, at, error } = &report.status;
+        let Status { hash, routes, at, error, problems } = &report.status;
         note(&self.telemetry, hash, *routes, error.as_deref(), *at);
+        for problem in problems.iter() {
+            let (line, column) = place(problem);
+            tracing::error!(
+                code = problem.code.as_str(),
+                file = problem.file,
+                line,
+                column,
+                problem = problem.message,
+                advice = problem.advice,
+                "the policy is wrong"
+            );
+        }
     }
 }
 
@@ -133,8 +145,21 @@ fn note(
 
 fn warn(warnings: &Diagnostics) {
     for warning in warnings.iter() {
-        tracing::warn!(warning = %warning.to_json(), "the policy is legal but unwise");
+        let (line, column) = place(warning);
+        tracing::warn!(
+            code = warning.code.as_str(),
+            file = warning.file,
+            line,
+            column,
+            problem = warning.message,
+            advice = warning.advice,
+            "the policy is legal but unwise"
+        );
     }
+}
+
+fn place(diagnostic: &Diagnostic) -> (Option<u32>, Option<u32>) {
+    (diagnostic.at.map(|at| at.line), diagnostic.at.map(|at| at.column))
 }
 
 fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {
@@ -155,5 +180,11 @@ fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {
 }
 
 fn told(status: Status) -> PolicyState {
-    PolicyState { hash: status.hash, routes: status.routes, at: status.at, error: status.error }
+    PolicyState {
+        hash: status.hash,
+        routes: status.routes,
+        at: status.at,
+        error: status.error,
+        problems: status.problems.to_json(),
+    }
 }

@@ -23,8 +23,12 @@ use crate::lab::wallet::{self, WalletSettings};
 
 /// The policies that the sidecar ships with, so that the demo needs no files.
 const POLICY: &str = include_str!("../../policies/default.yaml");
-const FUNDING_MAIL: &str = include_str!("../../policies/templates/wallet_funding.txt");
-const DEDUCTION_MAIL: &str = include_str!("../../policies/templates/wallet_deduction.txt");
+const MAILS: [(&str, &str); 4] = [
+    ("wallet_funding.txt", include_str!("../../policies/templates/wallet_funding.txt")),
+    ("wallet_funding.html", include_str!("../../policies/templates/wallet_funding.html")),
+    ("wallet_deduction.txt", include_str!("../../policies/templates/wallet_deduction.txt")),
+    ("wallet_deduction.html", include_str!("../../policies/templates/wallet_deduction.html")),
+];
 
 /// How the shipped policy names the wallet's secret, and so what the demo puts its own file in place of.
 const SHIPPED_KEY: &str = "{ env: JWT_SECRET }";
@@ -133,7 +137,8 @@ async fn stay(
 
 fn by_hand(sidecar: SocketAddr, admin: SocketAddr, token: &str) -> String {
     format!(
-        "\nEverything stays up. Try it by hand; mails appear here. Ctrl-C ends it.
+        "\nEverything stays up. Try it by hand in a second terminal; mails appear here. Ctrl-C ends it.
+CODE is in the mail, REFERENCE in the answer to fund. Three wrong codes lock; three codes a minute are the most.
 
   TOKEN={token}
   curl -s http://{sidecar}/api/wallet/fund -H \"Authorization: Bearer $TOKEN\" \\
@@ -173,8 +178,9 @@ impl Scratch {
         anyhow::ensure!(POLICY.contains(SHIPPED_KEY), "the shipped policy names its key in another way");
         let policy = POLICY.replace(SHIPPED_KEY, &format!("{{ file: {} }}", key.display()));
         std::fs::write(self.0.join("default.yaml"), policy)?;
-        std::fs::write(self.0.join("templates/wallet_funding.txt"), FUNDING_MAIL)?;
-        std::fs::write(self.0.join("templates/wallet_deduction.txt"), DEDUCTION_MAIL)?;
+        for (name, mail) in MAILS {
+            std::fs::write(self.0.join("templates").join(name), mail)?;
+        }
         Ok(secret)
     }
 }

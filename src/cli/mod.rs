@@ -12,7 +12,7 @@ use crate::config::flags::ServeFlags;
 
 /// Issues, mails, verifies and locks one-time codes in front of a wallet backend.
 #[derive(Debug, Parser)]
-#[command(name = "otp-sidecar", version, about, max_term_width = 100)]
+#[command(name = "otp-sidecar", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -21,7 +21,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Stand in front of a wallet backend.
-    #[command(after_help = serve::EXAMPLES)]
+    #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]

@@ -42,8 +42,9 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_STATE_FILE", value_name = "FILE")]
     pub state_file: Option<PathBuf>,
 
-    /// The mail relay: smtp://user:pass@host:587?tls=required, smtps://host:465, or gmail (with
-    /// EMAIL_USER and EMAIL_PASS).
+    /// The mail relay: smtp://user:pass@host:587 (STARTTLS; more with ?tls=opportunistic, ?tls=none or
+    /// ?ca=FILE), smtps://user:pass@host:465, or gmail (smtp.gmail.com:465 with EMAIL_USER and EMAIL_PASS).
+    /// Needed when the policies send codes.
     #[arg(long, env = "OTP_SIDECAR_SMTP", value_name = "URL", hide_env_values = true)]
     pub smtp: Option<String>,
 

@@ -16,6 +16,12 @@ pub fn upstream(text: &str) -> Result<Target, String> {
         }
         return Ok(Target::Unix(path.into()));
     }
+    if text.contains('@') {
+        // Not repeated: what stands before the `@` may be a password.
+        return Err(format!(
+            "this has a user name, which a backend in the same pod has no use for: {expected}"
+        ));
+    }
     if text.starts_with("https://") {
         return Err(format!(
             "`{text}` would speak TLS to a backend in the same pod, which is not supported: {expected}"
@@ -23,7 +29,7 @@ pub fn upstream(text: &str) -> Result<Target, String> {
     }
     let url =
         url::Url::parse(text).map_err(|problem| format!("`{text}` is no URL ({problem}): {expected}"))?;
-    let has_more = !matches!(url.path(), "" | "/") || url.query().is_some() || !url.username().is_empty();
+    let has_more = !matches!(url.path(), "" | "/") || url.query().is_some();
     match (url.scheme(), url.host_str()) {
         ("http", Some(_)) if has_more => Err(format!("`{text}` has more than a host and a port: {expected}")),
         ("http", Some(host)) => Ok(Target::Tcp {
@@ -68,6 +74,7 @@ mod tests {
         {
             assert!(upstream(bad).is_err(), "{bad:?} was taken");
         }
+        assert!(!upstream("https://u:hunter2@w/").unwrap_err().contains("hunter2"));
     }
 
     #[test]

@@ -78,11 +78,26 @@ impl EmailHealth {
             report.last_error = Some(error.reason);
             report.last_error_at = Some(now);
         }
-        if report.status != status {
+        let before = report.status;
+        if before != status {
             report.status = status;
             report.since = Some(now);
         }
         report.checked_at = Some(now);
+        drop(report);
+        match result {
+            Err(error) if status == ServiceStatus::Down && before != status => {
+                tracing::error!(
+                    reason = error.reason.as_str(),
+                    detail = error.detail,
+                    "e-mail does not work"
+                );
+            }
+            _ if status == ServiceStatus::Up && before == ServiceStatus::Down => {
+                tracing::info!("e-mail works again");
+            }
+            _ => {}
+        }
     }
 
     /// Asks the relay now.

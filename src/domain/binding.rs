@@ -86,16 +86,10 @@ fn decimal(text: &str) -> Option<String> {
 
 /// Writes `0.digits × 10^point` without superfluous zeros.
 fn place_point(digits: &str, point: i32, negative: bool) -> String {
-    let width = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    let mut padded = digits.to_owned();
-    let mut point = point;
-    if point < 0 {
-        padded.insert_str(0, &"0".repeat(point.unsigned_abs() as usize));
-        point = 0;
-    } else if point > width {
-        padded.push_str(&"0".repeat((point - width) as usize));
-    }
-    let (whole, fraction) = padded.split_at(point.unsigned_abs() as usize);
+    let leading_zeros = usize::try_from(-point).unwrap_or(0);
+    let before_point = usize::try_from(point).unwrap_or(0);
+    let padded = format!("{}{digits:0<before_point$}", "0".repeat(leading_zeros));
+    let (whole, fraction) = padded.split_at(before_point);
     let whole = whole.trim_start_matches('0');
     let fraction = fraction.trim_end_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
@@ -116,11 +110,24 @@ mod tests {
         assert_eq!(canonical("5e-3"), "0.005");
         assert_eq!(canonical("-0.0"), "0");
         assert_eq!(canonical("-1.50"), "-1.5");
+        assert_eq!(canonical("12e10"), "120000000000");
+        assert_eq!(canonical("1e40").len(), 41);
+        assert_eq!(canonical("1e-40").len(), 42);
+    }
+
+    #[test]
+    fn a_binding_gives_canonical_values_in_name_order() {
+        let binding = Binding::of([("to", "x"), ("amount", "5000.0")]);
+        assert_eq!(binding.iter().collect::<Vec<_>>(), [("amount", "5000"), ("to", "x")]);
+        assert_eq!((binding.get("amount"), binding.get("from")), (Some("5000"), None));
+        assert!(!binding.is_empty() && Binding::of([]).is_empty());
     }
 
     #[test]
     fn what_is_no_decimal_number_stays_as_it_is() {
-        for text in ["", ".", "1.", ".5", "1e99", "0x10", "1,000", "NaN", "--1", "+5", "1 000", "１"] {
+        for text in
+            ["", ".", "1.", ".5", "1e99", "1e41", "1e-41", "0x10", "1,000", "NaN", "--1", "+5", "1 000", "１"]
+        {
             assert_eq!(canonical(text), text, "{text:?}");
         }
     }

@@ -96,3 +96,28 @@ impl Challenge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_live_or_reserved_challenge_can_still_come_to_an_acceptance() {
+        let request = RequestId::parse(&"0".repeat(32)).unwrap();
+        for (phase, is_pending) in [
+            (Phase::Live, true),
+            (Phase::Reserved(request), true),
+            (Phase::Consumed, false),
+            (Phase::Superseded, false),
+        ] {
+            let challenge = Challenge {
+                purpose: Purpose::parse("wallet_funding").unwrap(),
+                binding: Binding::default(),
+                codes: Vec::new(),
+                phase,
+                remembered_until: Timestamp::default(),
+            };
+            assert_eq!(challenge.is_pending(), is_pending, "{:?}", challenge.phase);
+        }
+    }
+}

@@ -111,6 +111,15 @@ mod tests {
     }
 
     #[test]
+    fn a_code_has_six_to_ten_digits() {
+        for (count, space) in [(6, 1_000_000), (10, 10_000_000_000)] {
+            let digits = Digits::new(count).unwrap();
+            assert_eq!((digits.get(), digits.space()), (count, space));
+        }
+        assert_eq!((Digits::new(5), Digits::new(11)), (None, None));
+    }
+
+    #[test]
     fn leading_zeros_are_part_of_the_code() {
         assert_eq!(draw(&[42]), "000042");
         assert_eq!(draw(&[1_000_000]), "000000");
@@ -127,6 +136,8 @@ mod tests {
         let six = Digits::new(6);
         assert_eq!(Code::presented("42", six).unwrap().expose(), "000042");
         assert_eq!(Code::presented(" 603645 ", six).unwrap().expose(), "603645");
+        assert_eq!(Code::presented("42", None).unwrap().expose(), "42");
+        assert_eq!(Code::presented("1234567890", six).unwrap().expose(), "1234567890");
         for bad in ["", " ", "12345678901", "12a456", "１２３４５６", "-12345", "+12345", "1e5"] {
             assert!(Code::presented(bad, six).is_none(), "{bad:?} was taken");
         }

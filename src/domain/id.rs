@@ -222,9 +222,44 @@ mod tests {
         }
     }
 
+    struct Counting;
+
+    impl Entropy for Counting {
+        fn fill(&self, buffer: &mut [u8]) {
+            for (byte, number) in buffer.iter_mut().zip((0..=u8::MAX).step_by(17)) {
+                *byte = number;
+            }
+        }
+    }
+
+    #[test]
+    fn minted_ids_are_128_random_bits_in_lower_case_hexadecimal() {
+        let digits = "00112233445566778899aabbccddeeff";
+        let id = RequestId::mint(&Counting);
+        assert_eq!((id.as_str(), id.to_string().as_str()), (digits, digits));
+        assert_eq!(RequestId::parse(digits), Ok(id));
+        assert_eq!(Reference::mint(&Counting).as_str(), format!("OTP-{digits}"));
+    }
+
+    #[test]
+    fn what_this_program_did_not_mint_is_no_request_id() {
+        for bad in ["", "0", &"0".repeat(31), &"0".repeat(33), &"A".repeat(32), &"g".repeat(32)] {
+            let error = RequestId::parse(bad).unwrap_err();
+            assert_eq!(error.to_string(), "must be 32 lower-case hexadecimal digits", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_hash_shows_as_it_was_computed() {
+        let hash = PolicyHash::from_hex("0123456789abcdef");
+        assert_eq!((hash.as_str(), hash.to_string().as_str()), ("0123456789abcdef", "0123456789abcdef"));
+    }
+
     #[test]
     fn policy_names_are_safe_as_labels_and_keys() {
-        assert!(Purpose::parse("wallet_funding").is_ok());
+        for good in ["wallet_funding", "a", "a-1", &"a".repeat(64)] {
+            assert_eq!(Purpose::parse(good).unwrap().to_string(), good);
+        }
         for bad in ["", "Fund", "1st", "a:b", "a b", "-a", &"a".repeat(65)] {
             assert!(LimitName::parse(bad).is_err(), "{bad:?} was taken");
         }

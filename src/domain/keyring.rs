@@ -153,6 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_has_a_short_plain_name() {
+        for good in ["a", "2026-11_B", &"a".repeat(16)] {
+            assert_eq!(KeyId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a:b", "a b", "ä", &"a".repeat(17)] {
+            assert!(KeyId::parse(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_keyring_has_at_least_one_key_and_names_them_in_order() {
+        assert!(Keyring::new([]).is_none());
+        let names: Vec<_> = ring(&["b", "a"]).ids().map(|kid| kid.as_str().to_owned()).collect();
+        assert_eq!(names, ["b", "a"]);
+    }
+
+    #[test]
     fn a_digest_holds_for_one_subject_one_reference_and_one_code() {
         let ring = ring(&["a"]);
         let (subject, reference, code) = case("u1", "FUND-1", "603645");
@@ -163,6 +180,18 @@ mod tests {
             assert!(!ring.candidates(&subject, &reference, &code)[0].matches(&signed));
         }
         assert!(ring.candidates(&subject, &reference, &code)[0].matches(&signed));
+    }
+
+    /// Computed by another program. When this fails, no code that is stored anywhere can be read any more.
+    #[test]
+    fn the_digest_is_hmac_under_a_key_that_hkdf_derives_from_the_secret() {
+        let secret = std::array::from_fn(|index| index as u8);
+        let ring = Keyring::new([(KeyId::parse("k1").unwrap(), Zeroizing::new(secret))]).unwrap();
+        let (subject, reference, code) = case("u1", "FUND-1", "603645");
+        assert_eq!(
+            crate::domain::id::hex(&ring.sign(&subject, &reference, &code).mac),
+            "d131f213e7c69c91a452d7e5158fc4eea2bc313ea142e95d36b661221dfb50d9"
+        );
     }
 
     #[test]

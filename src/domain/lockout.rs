@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_kept_as_long_as_it_says_something() {
+        let mut account = Account::default();
+        account.fail(&rule(), at(10));
+        assert_eq!(account.expires_at(), at(10).plus(REMEMBERED_FOR));
+        account.succeed();
+        assert_eq!(account.expires_at(), at(10).plus(CLEAN_AFTER));
+        account.disabled = true;
+        assert_eq!(account.expires_at(), at(10).plus(REMEMBERED_FOR));
+    }
+
+    #[test]
     fn consecutive_failures_disable_across_locks_and_only_a_success_resets_them() {
         let rule = LockoutRule { disable_after: 4, ..rule() };
         let mut account = Account::default();

@@ -23,3 +23,6 @@ pub mod subject;
 pub mod time;
 pub mod verify;
 pub mod window;
+
+#[cfg(test)]
+mod tests;

@@ -66,3 +66,14 @@ pub struct Message {
     /// The W3C trace context of the request that asked for it.
     pub traceparent: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_message_has_a_word_of_its_own() {
+        assert_eq!(MessageKind::Code.as_str(), "code");
+        assert_eq!(MessageKind::LockNotice.as_str(), "lock_notice");
+    }
+}

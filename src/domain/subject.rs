@@ -148,8 +148,43 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_is_any_short_text_that_fits_on_one_line() {
+        for good in ["a", "auth0|65f1 c0", "ümlaut", &"a".repeat(256)] {
+            assert_eq!(Subject::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a\nb", "a\u{7f}", &"a".repeat(257)] {
+            assert!(Subject::parse(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_recipient_is_one_address_of_the_length_that_mail_can_carry() {
+        for good in ["jane@example.com", "a@b", &format!("{}@b", "a".repeat(252))] {
+            assert_eq!(Recipient::parse(good).unwrap().as_str(), good);
+        }
+        assert!(Recipient::parse(&format!("{}@b", "a".repeat(253))).is_err());
+    }
+
+    #[test]
+    fn a_recipient_is_the_same_in_another_case() {
+        let recipient = Recipient::parse("Jane@example.com").unwrap();
+        assert!(recipient.is_spelled(" jane@EXAMPLE.com "));
+        assert!(!recipient.is_spelled("jane@example.org"));
+    }
+
+    #[test]
+    fn a_masked_address_keeps_its_first_letter_and_its_domain() {
+        for (address, masked) in [("jane@example.com", "j***@example.com"), ("@b", "***@b"), ("none", "***")]
+        {
+            assert_eq!(mask_address(address), masked);
+        }
+    }
+
+    #[test]
     fn a_recipient_cannot_smuggle_headers_or_further_addresses() {
-        for bad in ["", "a", "@b", "a@", "a@b\r\nBcc: c@d", "a@b,c@d", "a b@c", "<a@b>", "a@b@c"] {
+        for bad in
+            ["", "a", "@b", "a@", "a@b\r\nBcc: c@d", "a@b,c@d", "a b@c", "<a@b", "a@b>", "a@b@c", "a@b;c"]
+        {
             assert!(Recipient::parse(bad).is_err(), "{bad:?} was taken");
         }
     }
@@ -161,5 +196,7 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("2001:db8:1:2:aaaa::1").to_string(), "2001:db8:1:2::");
+        assert_eq!(of("::ffff:192.0.2.1").ip().to_string(), "192.0.2.1");
     }
 }

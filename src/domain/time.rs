@@ -142,6 +142,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn points_in_time_move_by_milliseconds() {
+        let noon = Timestamp::from_millis(1_000);
+        assert_eq!(noon.plus(Duration::from_micros(2_999)), Timestamp::from_millis(1_002));
+        assert_eq!(noon.minus(Duration::from_millis(2)), Timestamp::from_millis(998));
+        assert_eq!(noon.since(Timestamp::from_millis(400)), Duration::from_millis(600));
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_told_to() {
+        let clock = ManualClock::at(Timestamp::from_millis(1_000));
+        assert_eq!(clock.now(), Timestamp::from_millis(1_000));
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(clock.now(), Timestamp::from_millis(1_005));
+    }
+
+    #[test]
     fn arithmetic_stops_at_both_ends_of_time() {
         let end = Timestamp::from_millis(u64::MAX);
         assert_eq!(end.plus(Duration::MAX), end);
@@ -161,6 +177,7 @@ mod tests {
         for (millis, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (1_768_644_000_000, "2026-01-17T10:00:00.000Z"),
+            (1_768_644_930_250, "2026-01-17T10:15:30.250Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"),
             (951_868_799_999, "2000-02-29T23:59:59.999Z"),
             (951_868_800_000, "2000-03-01T00:00:00.000Z"),

@@ -87,9 +87,8 @@ impl Bucket {
     /// Counts one event, and forgets what can no longer decide.
     pub fn record(&mut self, take: &Take, now: Timestamp) {
         self.times.push_back(now);
-        while self.times.len() > take.max as usize {
-            self.times.pop_front();
-        }
+        let surplus = self.times.len().saturating_sub(take.max as usize);
+        self.times.drain(..surplus);
         self.expires_at = now.plus(take.per);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
 use hyper::body::{Body as _, Incoming};
 
 use super::context::Context;
@@ -25,6 +25,10 @@ use crate::proxy::headers;
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What an intercepted request turned into.
 pub(super) type Decided = Result<Response<Body>, Denial>;
@@ -61,6 +65,7 @@ impl Enforcer {
         }
         let caller = self.authenticate(context, &head.headers).await?;
         let judged = self.judge(context, head, body, caller).await?;
+        let _place = self.place()?;
         match &route.action {
             Action::Issue(rule) => self.issue(context, rule, judged).await,
             Action::Verify(rule) => self.verify(context, rule, judged).await,
@@ -222,6 +227,42 @@ fn check_guarded_head(headers: &HeaderMap) -> Result<(), Denial> {
         return Err(Denial::InvalidRequest("this path cannot be upgraded".to_owned()));
     }
     Ok(())
+}
+
+/// Makes ready a request with another method than the route's own.
+pub(super) fn other_method(request: &mut Request<Incoming>, spelling: &str) -> Result<(), Denial> {
+    check_guarded_head(request.headers())?;
+    let query = parse_query(request.uri().query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
+    if let Some(conflict) = field_conflicts(None, &query, &[]) {
+        return Err(Denial::InvalidRequest(conflict));
+    }
+    *request.uri_mut() = target(spelling, &serialise_pairs(&query))?;
+    Ok(())
+}
+
+/// What of a CORS preflight reaches the backend: the question, and nothing that could be taken for an
+/// action.
+pub(super) fn preflight(request: &Request<Incoming>, spelling: &str) -> Result<Request<Body>, Denial> {
+    if !request.body().is_end_stream() || request.headers().contains_key(header::UPGRADE) {
+        return Err(Denial::InvalidRequest("a preflight has no body and upgrades nothing".to_owned()));
+    }
+    let mut clean = Request::new(Body::empty());
+    *clean.method_mut() = Method::OPTIONS;
+    *clean.uri_mut() = target(spelling, "")?;
+    let asked = [
+        header::HOST,
+        header::ORIGIN,
+        header::USER_AGENT,
+        header::ACCEPT,
+        header::ACCESS_CONTROL_REQUEST_METHOD,
+        header::ACCESS_CONTROL_REQUEST_HEADERS,
+    ];
+    for name in asked.into_iter().chain([FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST]) {
+        for value in request.headers().get_all(&name) {
+            clean.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    Ok(clean)
 }
 
 /// A request target of this path and this query.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::code::Entropy;
 use crate::domain::id::RequestId;
@@ -37,10 +37,12 @@ use crate::telemetry::event::{Actor, Event};
 use crate::telemetry::recorder::Telemetry;
 
 use context::Context;
+use guard::{other_method, preflight};
 use handle::{InForce, PolicyHandle};
 
-/// How many intercepted requests may be under way at once. Beyond it they are refused: each holds a
-/// place at the store and at the upstream, and a queue would only make all of them late.
+/// How many judged requests may be under way at once. Beyond it they are refused: each holds a place at
+/// the store and at the upstream, and a queue would only make all of them late. A request whose body is
+/// still arriving holds none, or slow clients could keep everybody out.
 pub const MAX_UNDER_WAY: u32 = 4_096;
 
 /// What an [`Enforcer`] is made of.
@@ -80,7 +82,11 @@ impl Enforcer {
     }
 
     /// Answers one request.
-    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    pub async fn handle(
+        self: &Arc<Self>,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Body> {
         let begun = Instant::now();
         let in_force = self.parts.policy.current();
         if let Err(problem) =
@@ -92,6 +98,14 @@ impl Enforcer {
         let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
         match found {
             Found::Unguarded(admission) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+            Found::OtherMethod { admission, spelling } => match other_method(&mut request, &spelling) {
+                Ok(()) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+                Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
+            },
+            Found::Preflight { admission, spelling } => match preflight(&request, &spelling) {
+                Ok(request) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+                Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
+            },
             Found::Route { route, spelling } => {
                 let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
                 let spelling = spelling.into_owned();
@@ -113,17 +127,17 @@ impl Enforcer {
         }
     }
 
-    /// Waits until no intercepted request is under way, for a stop.
+    /// Waits until no judged request is under way, for a stop.
     pub async fn drained(&self) {
         // Fails only when the semaphore is closed, which nobody does.
         let _all = self.under_way.acquire_many(MAX_UNDER_WAY).await;
     }
 
-    async fn pass(
+    async fn pass<B: Into<Body>>(
         &self,
         in_force: &InForce,
         admission: Admission,
-        mut request: Request<Incoming>,
+        mut request: Request<B>,
         peer: IpAddr,
         begun: Instant,
     ) -> Response<Body> {
@@ -174,29 +188,25 @@ impl Enforcer {
     ) -> Response<Body> {
         let context = Arc::new(context);
         let method = request.method().clone();
-        let response = match Arc::clone(&self.under_way).try_acquire_owned() {
-            Err(_) => self.deny(&context, &Denial::Overloaded),
-            Ok(place) => {
-                let (enforcer, shared) = (Arc::clone(self), Arc::clone(&context));
-                let task = tokio::spawn(async move {
-                    let response = enforcer.guard(&shared, spelling, request).await;
-                    drop(place);
-                    response
-                });
-                match task.await {
-                    Ok(response) => response,
-                    // The panic's own message is not shown: it could quote what it tripped over.
-                    Err(_) => {
-                        tracing::error!(decision_id = %context.request, route = %context.route.name,
-                            "a fault in the sidecar ended this request");
-                        self.deny(&context, &Denial::Internal)
-                    }
-                }
+        let (enforcer, shared) = (Arc::clone(self), Arc::clone(&context));
+        let task = tokio::spawn(async move { enforcer.guard(&shared, spelling, request).await });
+        let response = match task.await {
+            Ok(response) => response,
+            // The panic's own message is not shown: it could quote what it tripped over.
+            Err(_) => {
+                tracing::error!(decision_id = %context.request, route = %context.route.name,
+                    "a fault in the sidecar ended this request");
+                self.deny(&context, &Denial::Internal)
             }
         };
         let telemetry = &self.parts.telemetry;
         telemetry.answered(&context.route.name, &method, response.status().as_u16(), begun.elapsed());
         response
+    }
+
+    /// A place among the requests that are under way.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Denial> {
+        Arc::clone(&self.under_way).try_acquire_owned().map_err(|_| Denial::Overloaded)
     }
 
     /// Notes a refusal and puts it into an answer.
@@ -215,9 +225,8 @@ impl Enforcer {
 fn unanswered(error: &UpstreamError) -> Denial {
     match error {
         UpstreamError::Timeout(_) => Denial::UpstreamTimeout,
-        UpstreamError::NotSent(_) | UpstreamError::Unclear(_) | UpstreamError::Switched => {
-            Denial::UpstreamUnavailable
-        }
+        UpstreamError::NotSent(_) => Denial::UpstreamUnavailable { was_sent: false },
+        UpstreamError::Unclear(_) | UpstreamError::Switched => Denial::UpstreamUnavailable { was_sent: true },
         UpstreamError::Request(_) => Denial::InvalidRequest("The request broke off.".to_owned()),
     }
 }

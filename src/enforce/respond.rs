@@ -77,7 +77,7 @@ fn words(denial: &Denial) -> (StatusCode, &'static str, &'static str) {
         Denial::Locked { lock: Lock::Disabled, .. } => (S::LOCKED, "disabled", "Maximum OTP attempts exceeded. Contact support."),
         Denial::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Try again later."),
         Denial::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
-        Denial::UpstreamUnavailable => (S::BAD_GATEWAY, "upstream_unavailable", "The service did not answer"),
+        Denial::UpstreamUnavailable { .. } => (S::BAD_GATEWAY, "upstream_unavailable", "The service did not answer"),
         Denial::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout", "The service did not answer in time"),
         Denial::StateUnavailable => (S::SERVICE_UNAVAILABLE, "state_unavailable", UNAVAILABLE),
         Denial::IdentityUnavailable => (S::SERVICE_UNAVAILABLE, "identity_unavailable", UNAVAILABLE),
@@ -111,10 +111,13 @@ fn details(denial: &Denial) -> String {
             None => "Verification is switched off for this account until support clears it.".to_owned(),
         },
         Denial::Internal => "This is a fault of the service. Quote the decisionId to support.".to_owned(),
-        Denial::UpstreamUnavailable | Denial::UpstreamTimeout => {
+        Denial::UpstreamUnavailable { was_sent: true } | Denial::UpstreamTimeout => {
             "Check whether the request took effect before repeating it.".to_owned()
         }
-        Denial::StateUnavailable | Denial::IdentityUnavailable | Denial::Overloaded => {
+        Denial::StateUnavailable
+        | Denial::IdentityUnavailable
+        | Denial::Overloaded
+        | Denial::UpstreamUnavailable { was_sent: false } => {
             "Nothing was done. Repeat the request.".to_owned()
         }
     }

@@ -169,7 +169,10 @@ impl Enforcer {
 async fn retry_settlement(store: &dyn Challenges, command: &SettleCommand) {
     for attempt in 0..SETTLE_TRIES {
         tokio::time::sleep(Duration::from_millis(200) * 3_u32.pow(attempt)).await;
-        if store.settle(command).await.is_ok() {
+        // What timed out may still be on its way to the store, and take effect after a first release.
+        let settled =
+            store.settle(command).await.is_ok_and(|stamped| stamped.outcome == SettleOutcome::Settled);
+        if settled {
             return;
         }
     }

@@ -78,7 +78,9 @@ fn holds(old: &Route, new: &Route, method: &Method) -> bool {
 fn loosens(old: &Route, new: &Route, method: &Method) -> bool {
     let asked_for_code = matches!(old.action, Action::Verify(_));
     let lets_through = matches!(new.action, Action::Issue(_) | Action::Limit);
-    asked_for_code && lets_through && new.methods.contains(method)
+    let refused_others = old.other_methods == OtherMethods::Refuse;
+    let forwards_others = new.other_methods == OtherMethods::Forward;
+    (asked_for_code && lets_through && new.methods.contains(method)) || (refused_others && forwards_others)
 }
 
 const PARAMETER: &str = "{}";

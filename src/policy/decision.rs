@@ -83,7 +83,10 @@ pub enum Denial {
     /// Too much is under way.
     Overloaded,
     /// The upstream could not be reached, or broke off.
-    UpstreamUnavailable,
+    UpstreamUnavailable {
+        /// Whether it may have got the request.
+        was_sent: bool,
+    },
     /// The upstream did not answer in time.
     UpstreamTimeout,
     /// A fault of the sidecar itself.
@@ -134,7 +137,7 @@ impl Denial {
             Self::CodeUsed => Reason::Used,
             Self::StateUnavailable => Reason::StateUnavailable,
             Self::Overloaded => Reason::Overloaded,
-            Self::UpstreamUnavailable => Reason::UpstreamUnavailable,
+            Self::UpstreamUnavailable { .. } => Reason::UpstreamUnavailable,
             Self::UpstreamTimeout => Reason::UpstreamTimeout,
             Self::Internal => Reason::Internal,
         }

@@ -238,7 +238,8 @@ impl Diagnostic {
         }
         let column = (at.column as usize).saturating_sub(1);
         let skipped = column.saturating_sub(WIDEST / 2);
-        let shown: String = self.line.chars().skip(skipped).take(WIDEST).map(printable).collect();
+        let line = covered(&self.line);
+        let shown: String = line.chars().skip(skipped).take(WIDEST).map(printable).collect();
         let carets =
             (at.width.max(1) as usize).min(shown.chars().count().saturating_sub(column - skipped).max(1));
         writeln!(f, "{margin} |\n{number} | {}", shown.trim_end())?;
@@ -249,6 +250,23 @@ impl Diagnostic {
 /// Tabs keep carets in place as one blank; control characters must not reach a terminal.
 fn printable(c: char) -> char {
     if c.is_control() { ' ' } else { c }
+}
+
+/// A line with as many asterisks in place of what URLs in it carry before the host and after the path:
+/// it may be a password, and diagnostics are logged.
+fn covered(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, url)) = rest.split_once("://") {
+        let end = url.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(url.len());
+        let (url, after) = url.split_at(end);
+        let (user, place) = url.split_at(url.rfind('@').unwrap_or_default());
+        let (place, query) = place.split_at(place.find('?').unwrap_or(place.len()));
+        let stars = |text: &str| "*".repeat(text.chars().count());
+        shown.extend([before, "://", &stars(user), place, &stars(query)]);
+        rest = after;
+    }
+    shown + rest
 }
 
 impl fmt::Display for Diagnostic {

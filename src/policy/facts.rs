@@ -13,6 +13,9 @@ use crate::domain::id::Purpose;
 use crate::domain::subject::{ClientAddr, Recipient, Subject};
 use crate::domain::window::{Owner, Take};
 
+/// The longest value that a code can be tied to, in bytes.
+const LONGEST_BOUND: usize = 128;
+
 /// A request on an intercepted route, after its token was checked and its body judged.
 #[derive(Debug)]
 pub struct Facts {
@@ -100,9 +103,21 @@ impl Facts {
     pub fn binding(&self, fields: &[(String, Field)]) -> Result<Binding, Denial> {
         let values = fields
             .iter()
-            .map(|(name, field)| Ok((name.as_str(), self.require(field)?)))
+            .map(|(name, field)| Ok((name.as_str(), self.bindable(field)?)))
             .collect::<Result<Vec<_>, Denial>>()?;
         Ok(Binding::of(values.iter().map(|(name, value)| (*name, value.text()))))
+    }
+
+    /// A value that may be remembered with a code and shown in its mail: short, and on one line.
+    fn bindable(&self, field: &Field) -> Result<Scalar<'_>, Denial> {
+        let value = self.require(field)?;
+        if value.text().len() > LONGEST_BOUND || value.text().chars().any(char::is_control) {
+            return Err(Denial::InvalidRequest(format!(
+                "invalid `{}`: at most {LONGEST_BOUND} bytes on one line",
+                field.path.join(".")
+            )));
+        }
+        Ok(value)
     }
 
     /// Limits as they apply to this request.

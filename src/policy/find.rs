@@ -21,6 +21,21 @@ pub enum Found<'a> {
         /// The path as the upstream gets it: the policy's own spelling.
         spelling: Cow<'a, str>,
     },
+    /// The path is a route's, the method is none of its own, and the policy lets such methods through.
+    OtherMethod {
+        /// The right to forward it.
+        admission: Admission,
+        /// The path as the upstream gets it: the policy's own spelling.
+        spelling: Cow<'a, str>,
+    },
+    /// A CORS preflight for a route's path. The backend answers those, but nothing of the request except
+    /// what makes it a preflight may reach a handler that looks at no method.
+    Preflight {
+        /// The right to forward it.
+        admission: Admission,
+        /// The path as the upstream gets it: the policy's own spelling.
+        spelling: Cow<'a, str>,
+    },
     /// The path is a route's, and the request is refused for its head alone.
     Refused {
         /// The route whose path it is, if that can be told.
@@ -31,8 +46,7 @@ pub enum Found<'a> {
 }
 
 impl PolicySnapshot {
-    /// Finds the route. A path that only might be a protected one is refused, whatever the method;
-    /// a CORS preflight on a properly spelled path passes, because the backend answers those.
+    /// Finds the route. A path that only might be a protected one is refused, whatever the method.
     pub fn find<'a>(&'a self, method: &Method, path: &str, headers: &HeaderMap) -> Found<'a> {
         let (routes, spelling) = match self.index.find(path) {
             PathMatch::Unguarded => return Found::Unguarded(Admission::grant()),
@@ -44,9 +58,12 @@ impl PolicySnapshot {
         if let Some(route) = named().find(|route| route.methods.contains(asked)) {
             return Found::Route { route, spelling };
         }
+        if is_preflight(method, headers) {
+            return Found::Preflight { admission: Admission::grant(), spelling };
+        }
         let forwards = named().all(|route| route.other_methods == OtherMethods::Forward);
-        if forwards || is_preflight(method, headers) {
-            return Found::Unguarded(Admission::grant());
+        if forwards && is_standard(method) {
+            return Found::OtherMethod { admission: Admission::grant(), spelling };
         }
         let mut allowed: Vec<Method> = named().flat_map(|route| route.methods.iter().cloned()).collect();
         if allowed.contains(&Method::GET) {
@@ -61,7 +78,14 @@ impl PolicySnapshot {
     }
 }
 
-/// A preflight (Fetch standard, CORS protocol): it carries no credentials and changes nothing.
+/// Some frameworks put methods into upper case, so that `post` is POST there. Only methods that every
+/// reader takes for what they are can be told from the route's own.
+fn is_standard(method: &Method) -> bool {
+    use Method as M;
+    [M::GET, M::HEAD, M::POST, M::PUT, M::PATCH, M::DELETE, M::OPTIONS].contains(method)
+}
+
+/// A preflight (Fetch standard, CORS protocol).
 fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)

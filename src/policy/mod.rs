@@ -22,3 +22,6 @@ pub mod snapshot;
 pub mod status;
 pub mod template;
 pub mod verify;
+
+#[cfg(test)]
+mod tests;

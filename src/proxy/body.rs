@@ -21,8 +21,8 @@ pub enum BodyError {
     /// The connection it came from ended, or its framing was wrong.
     #[error("the body broke off: {0}")]
     Broken(#[source] hyper::Error),
-    /// The client stopped sending.
-    #[error("the client stopped sending the body")]
+    /// The client stopped sending, or sends next to nothing.
+    #[error("the client sends the body too slowly or not at all")]
     Stalled,
     /// Nobody waits for it any more.
     #[error("the body is no longer wanted")]

@@ -27,8 +27,6 @@ use crate::policy::decision::Admission;
 /// A connection that was idle for longer than this may be about to be closed by a keep-alive timer of
 /// the upstream; common ones begin at 2 seconds. Only then is a copy kept for a second try.
 const SUSPICIOUS_AFTER: Duration = Duration::from_millis(250);
-/// An idle connection is surely alive this long: backends close theirs after 5 seconds (Node) or more.
-const SURELY_ALIVE: Duration = Duration::from_secs(2);
 /// How old a connection may be that passing traffic takes.
 const USABLE: Duration = Duration::from_secs(60);
 
@@ -38,7 +36,9 @@ pub enum Care {
     /// Passing traffic: an idempotent request without a body may be sent again when a pooled
     /// connection turns out dead before any answer.
     Plain,
-    /// Decided requests: only on a connection that is surely alive, and never sent twice.
+    /// Decided requests: on a connection of their own, which is surely alive, and never sent twice. A pooled
+    /// one can be closed by the upstream at any moment, also because of what somebody else sent on it, and
+    /// then nobody could say whether a code was used up.
     Once,
 }
 
@@ -97,11 +97,10 @@ impl Upstream {
                     headers.remove(CONTENT_LENGTH);
                 }
             }
+            // Also when it is there: as the number that was read, not as it was spelt.
             Some(length) => {
                 headers.remove(TRANSFER_ENCODING);
-                if !is_streamed || !headers.contains_key(CONTENT_LENGTH) {
-                    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-                }
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
             None => {
                 headers.remove(CONTENT_LENGTH);
@@ -142,8 +141,10 @@ impl Upstream {
     ) -> Result<Response<Body>, UpstreamError> {
         loop {
             let now = Instant::now();
-            let rest = if care == Care::Once { SURELY_ALIVE } else { USABLE };
-            let pooled = now.checked_sub(rest).and_then(|oldest| self.pool.take(oldest));
+            let pooled = match care {
+                Care::Plain => now.checked_sub(USABLE).and_then(|oldest| self.pool.take(oldest)),
+                Care::Once => None,
+            };
             let (mut link, is_reused) = match pooled {
                 Some(link) => (link, true),
                 None => (Box::pin(self.connect()).await?, false),
@@ -214,7 +215,10 @@ impl Upstream {
         let (mut head, incoming) = answer.into_parts();
         head.version = Version::HTTP_11;
         headers::prepare_answer(&mut head.headers, false);
-        let lease = Lease::new(link, &self.pool);
+        let mut lease = Lease::new(link, &self.pool);
+        if may_precede_a_close(head.status) {
+            lease.let_go();
+        }
         let body = if incoming.is_end_stream() {
             lease.give_back(upload.map(AsRef::as_ref));
             Body::empty()
@@ -268,6 +272,19 @@ impl Upstream {
 enum Failure {
     Timeout,
     Sending(Box<TrySendError<Request<Body>>>),
+}
+
+/// Answers after which servers close a connection without saying so: the request was one they could not
+/// or would not read to its end.
+fn may_precede_a_close(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::REQUEST_TIMEOUT
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::URI_TOO_LONG
+            | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    )
 }
 
 fn agrees(answered: Option<&HeaderValue>, wanted: Option<&HeaderValue>) -> bool {

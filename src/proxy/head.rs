@@ -12,7 +12,7 @@ pub enum Refusal {
     Connect,
     /// Neither HTTP/1.0 nor HTTP/1.1.
     Version,
-    /// The target is neither a path, nor an `http` URL, nor `*` with OPTIONS.
+    /// The target is neither a path, nor an `http` URL, nor `*` with OPTIONS, or not ASCII.
     Target,
     /// No Host in HTTP/1.1 (RFC 9112, 3.2).
     NoHost,
@@ -75,11 +75,17 @@ pub fn check(method: &Method, target: &Uri, version: Version, headers: &HeaderMa
 }
 
 fn check_target(method: &Method, target: &Uri) -> Result<(), Refusal> {
-    let is_fine = match (target.scheme_str(), target.authority()) {
-        (None, None) => target.path().starts_with('/') || (target.path() == "*" && method == Method::OPTIONS),
-        (Some("http" | "https"), Some(authority)) => is_host(authority.as_str().as_bytes()),
-        _ => false,
-    };
+    // RFC 3986 has no such bytes. Servers that refuse them close their connection, servers that take them
+    // read them in different ways.
+    let is_ascii = target.path_and_query().is_none_or(|target| target.as_str().is_ascii());
+    let is_fine = is_ascii
+        && match (target.scheme_str(), target.authority()) {
+            (None, None) => {
+                target.path().starts_with('/') || (target.path() == "*" && method == Method::OPTIONS)
+            }
+            (Some("http" | "https"), Some(authority)) => is_host(authority.as_str().as_bytes()),
+            _ => false,
+        };
     if is_fine { Ok(()) } else { Err(Refusal::Target) }
 }
 
@@ -155,6 +161,14 @@ mod tests {
         assert_eq!(check("POST", "/", &[host, ("transfer-encoding", "Chunked")]), Ok(()));
         assert_eq!(check("GET", "/", &[host, ("upgrade", "websocket")]), Ok(()));
         assert_eq!(check_version("GET", "/", Version::HTTP_10, &[]), Ok(()));
+    }
+
+    #[test]
+    fn bytes_that_no_target_has_are_refused() {
+        let host = ("host", "a");
+        assert_eq!(check("GET", "/caf\u{e9}", &[host]), Err(Refusal::Target));
+        assert_eq!(check("GET", "/a?b=\u{e9}", &[host]), Err(Refusal::Target));
+        assert_eq!(check("GET", "/caf%C3%A9", &[host]), Ok(()));
     }
 
     #[test]

@@ -73,19 +73,28 @@ impl Pool {
 pub(super) struct Lease {
     pub(super) link: Link,
     pool: Arc<Pool>,
+    is_kept: bool,
 }
 
 impl Lease {
     pub(super) fn new(link: Link, pool: &Arc<Pool>) -> Self {
-        Self { link, pool: Arc::clone(pool) }
+        Self { link, pool: Arc::clone(pool), is_kept: true }
+    }
+
+    /// This connection serves no further request.
+    pub(super) fn let_go(&mut self) {
+        self.is_kept = false;
     }
 
     /// Ends the exchange. The connection is kept when it can serve another request, that is, when both
     /// the answer and the request are through.
     pub(super) fn give_back(self, upload: Option<&Progress>) {
-        let Self { mut link, pool } = self;
+        let Self { mut link, pool, is_kept } = self;
         if let Some(upload) = upload.filter(|upload| !upload.is_done()) {
             upload.withdraw();
+            return;
+        }
+        if !is_kept {
             return;
         }
         if link.sender.is_ready() {

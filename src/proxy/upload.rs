@@ -1,5 +1,5 @@
 //! A request body on its way to the upstream: streamed as it arrives, held back until the upstream
-//! asks for it when the client expects that, given up when the client stops sending.
+//! asks for it when the client expects that, given up when the client stops sending or only drips.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +20,12 @@ use super::headers;
 /// RFC 9110 (10.1.1) asks clients not to wait for ever; a backend that ignores the header must still
 /// get the body.
 const PATIENCE_FOR_CONTINUE: Duration = Duration::from_secs(1);
+
+/// How many bytes of a body a client has to send in each upload timeout. Whoever sends less holds a place
+/// and a connection to the upstream for next to nothing.
+const LEAST: usize = 1024;
+/// A timer that is seen this much later than it fired was not looked at: the upstream took nothing.
+const LATE: Duration = Duration::from_secs(1);
 
 const HELD: u8 = 0;
 const FLOWING: u8 = 1;
@@ -87,12 +93,13 @@ pub(super) struct Upload {
     progress: Arc<Progress>,
     stall: Duration,
     timer: Option<Pin<Box<Sleep>>>,
-    moved: bool,
+    /// How much has come since the timer was set.
+    received: usize,
 }
 
 impl Upload {
     pub(super) fn new(incoming: Incoming, progress: Arc<Progress>, stall: Duration) -> Self {
-        Self { incoming, progress, stall, timer: None, moved: false }
+        Self { incoming, progress, stall, timer: None, received: 0 }
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
@@ -110,7 +117,7 @@ impl Upload {
         ready!(self.poll_permission(cx))?;
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(mut frame))) => {
-                self.moved = true;
+                self.received += frame.data_ref().map_or(0, Bytes::len);
                 self.progress.frames.fetch_add(1, Ordering::Relaxed);
                 self.progress.waiting.store(0, Ordering::Relaxed);
                 if let Some(trailers) = frame.trailers_mut() {
@@ -154,23 +161,26 @@ impl Upload {
         }
     }
 
-    /// Ready when the client has sent nothing for too long. One timer serves the whole body: it is
+    /// Ready when the client has sent too little for too long. One timer serves the whole body: it is
     /// only moved when it fires.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Also learn of a withdrawal while the client is silent.
         self.progress.waker.register(cx.waker());
         let stall = self.stall;
         let timer = self.timer.get_or_insert_with(|| {
-            self.moved = false;
+            self.received = 0;
             Box::pin(tokio::time::sleep(stall))
         });
         loop {
             ready!(timer.as_mut().poll(cx));
-            if !self.moved {
+            let now = Instant::now();
+            // While the upstream takes nothing, the client cannot be asked for more.
+            let was_waited_for = now.duration_since(timer.deadline()) < LATE;
+            if was_waited_for && self.received < LEAST {
                 return Poll::Ready(());
             }
-            self.moved = false;
-            timer.as_mut().reset(Instant::now() + stall);
+            self.received = 0;
+            timer.as_mut().reset(now + stall);
         }
     }
 }

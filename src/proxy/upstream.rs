@@ -39,7 +39,7 @@ pub struct UpstreamSettings {
     pub connect_timeout: Duration,
     /// How long the head of an answer may take, counted from the last progress of the request.
     pub answer_timeout: Duration,
-    /// How long a client may pause while it sends a body.
+    /// How long a client may take for each KiB of a body, and so also how long it may pause.
     pub upload_timeout: Duration,
 }
 

@@ -53,6 +53,14 @@ impl LoadError {
             other => other.to_string(),
         }
     }
+
+    /// All that is wrong in the files. Empty when something else is the matter.
+    fn problems(&self) -> Diagnostics {
+        match self {
+            Self::Policy(diagnostics) => diagnostics.clone(),
+            _ => Diagnostics::default(),
+        }
+    }
 }
 
 /// The first set of a process.
@@ -174,6 +182,8 @@ pub struct Status {
     pub at: Timestamp,
     /// Why the last one was rejected, on one line. `None` when it was taken.
     pub error: Option<String>,
+    /// All that is wrong in the set that was rejected last.
+    pub problems: Diagnostics,
 }
 
 impl Status {
@@ -225,6 +235,7 @@ impl Reloader {
             routes: snapshot.routes.len(),
             at: clock.now(),
             error: None,
+            problems: Diagnostics::default(),
         };
         let work = Work { current: snapshot, seen: fingerprint, key_files };
         Self { source, clock, subscriber, work: Mutex::new(work), status: Mutex::new(status) }
@@ -262,15 +273,16 @@ impl Reloader {
                 Outcome::Rejected { error }
             }
         };
-        let error = match &outcome {
-            Outcome::Rejected { error } => Some(error.summary()),
-            _ => None,
+        let (error, problems) = match &outcome {
+            Outcome::Rejected { error } => (Some(error.summary()), error.problems()),
+            _ => (None, Diagnostics::default()),
         };
         let status = Status {
             hash: work.current.hash.clone(),
             routes: work.current.routes.len(),
             at: self.clock.now(),
             error,
+            problems,
         };
         *lock(&self.status) = status.clone();
         let report = ReloadReport { trigger, outcome, status };

@@ -28,12 +28,17 @@ use tokio::time::{Instant, Sleep};
 use super::Handler;
 use super::io::{Activity, ClientIo};
 use super::listener::{ListenerSettings, Phase, PhaseCell};
+use super::places::Place;
 use crate::proxy::body::{Body, BodyError};
 use crate::proxy::upgrade::Tunnel;
 
 /// How long a closed connection is read on, so that the client gets to see the last answer: closing
 /// with unread bytes would reset the connection, and a reset discards what the client has not read.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// For how long a parked connection is left in peace even when its place is needed. Whoever has just
+/// connected or read an answer may be about to ask.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// What the connections of a listener share.
 #[derive(Debug)]
@@ -78,16 +83,17 @@ enum Outcome {
     Over(Option<TcpStream>),
 }
 
-/// Serves a client until it leaves, breaks a rule or the listener is cut.
+/// Serves a client until it leaves, breaks a rule, gives up its place or the listener is cut.
 pub(super) async fn serve<H: Handler>(
     shared: Arc<Shared<H>>,
     mut stream: TcpStream,
     peer: SocketAddr,
+    place: Place,
     mut phase: watch::Receiver<Phase>,
 ) {
     let mut early = Bytes::new();
     loop {
-        if early.is_empty() && !parked(&stream, shared.settings.idle_timeout, &mut phase).await {
+        if early.is_empty() && !parked(&stream, &place, shared.settings.idle_timeout, &mut phase).await {
             return;
         }
         // Boxed, so that a parked connection does not hold the room.
@@ -103,14 +109,43 @@ pub(super) async fn serve<H: Handler>(
 }
 
 /// Waits for the next byte. False when none is worth waiting for.
-async fn parked(stream: &TcpStream, limit: Duration, phase: &mut watch::Receiver<Phase>) -> bool {
-    let mut byte = [0_u8; 1];
-    tokio::select! {
-        biased;
-        peeked = stream.peek(&mut byte) => matches!(peeked, Ok(1..)),
-        _ = phase.wait_for(|phase| *phase != Phase::Open) => false,
-        () = tokio::time::sleep(limit) => false,
+async fn parked(
+    stream: &TcpStream,
+    place: &Place,
+    limit: Duration,
+    phase: &mut watch::Receiver<Phase>,
+) -> bool {
+    let since = Instant::now();
+    let stay = place.park();
+    let mut is_asked = false;
+    let mut timer = std::pin::pin!(tokio::time::sleep_until(since + limit));
+    let goes_on = loop {
+        let mut byte = [0_u8; 1];
+        tokio::select! {
+            biased;
+            peeked = stream.peek(&mut byte) => break matches!(peeked, Ok(1..)),
+            _ = phase.wait_for(|phase| *phase != Phase::Open) => break false,
+            () = timer.as_mut() => break is_asked && has_byte(stream),
+            () = std::future::poll_fn(|cx| stay.poll_asked(cx)), if !is_asked => {
+                // Without the timer, which would cost a millisecond for each that goes.
+                if since.elapsed() >= GRACE {
+                    break has_byte(stream);
+                }
+                is_asked = true;
+                timer.as_mut().reset(since + GRACE.min(limit));
+            }
+        }
+    };
+    if goes_on {
+        stay.resume();
     }
+    goes_on
+}
+
+/// Whether a byte has arrived, also when the runtime has not yet heard of it.
+fn has_byte(stream: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    matches!(socket2::SockRef::from(stream).peek(&mut byte), Ok(1..))
 }
 
 /// Speaks HTTP until the connection ends or has been idle for a while.
@@ -122,7 +157,7 @@ async fn active<H: Handler>(
     phase: &mut watch::Receiver<Phase>,
 ) -> Outcome {
     let _counted = Unparked::new(&shared.unparked);
-    let tick = || shared.settings.tick(shared.unparked.load(Relaxed));
+    let tick = |is_silent| shared.settings.tick(shared.unparked.load(Relaxed), is_silent);
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request: Request<Incoming>| {
         let (handler, activity) = (Arc::clone(&shared.handler), Arc::clone(&activity));
@@ -141,7 +176,7 @@ async fn active<H: Handler>(
         patience: Patience::new(&shared.settings),
         activity: &activity,
     };
-    let mut timer = std::pin::pin!(tokio::time::sleep(tick()));
+    let mut timer = std::pin::pin!(tokio::time::sleep(tick(true)));
     let mut later = phase.clone();
     let mut draining = std::pin::pin!(phase.wait_for(|phase| *phase != Phase::Open));
     let mut cutting = std::pin::pin!(later.wait_for(|phase| *phase == Phase::Cut));
@@ -191,7 +226,7 @@ where
         &mut self,
         cx: &mut Context<'_>,
         mut timer: Pin<&mut Sleep>,
-        tick: &impl Fn() -> Duration,
+        tick: &impl Fn(bool) -> Duration,
     ) -> Poll<End> {
         loop {
             // An error here is the client's doing; it has had its answer if there was one to give.
@@ -202,13 +237,17 @@ where
                 return Poll::Pending;
             }
             let now = Instant::now();
-            timer.as_mut().reset(now + tick());
-            match self.patience.judge(self.activity, now) {
-                Verdict::Fine => {}
+            let is_silent = match self.patience.judge(self.activity, now) {
+                Verdict::Busy => false,
+                Verdict::Silent => true,
                 Verdict::Idle if self.park(cx) => return Poll::Ready(End::Parked),
-                Verdict::Idle => self.patience.expect_head(),
+                Verdict::Idle => {
+                    self.patience.expect_head();
+                    false
+                }
                 Verdict::TooSlow => return Poll::Ready(End::Dropped),
-            }
+            };
+            timer.as_mut().reset(now + tick(is_silent));
         }
     }
 
@@ -247,7 +286,10 @@ where
 
 /// What the timer found.
 enum Verdict {
-    Fine,
+    /// Something is under way.
+    Busy,
+    /// Nothing is, but something was a moment ago.
+    Silent,
     Idle,
     TooSlow,
 }
@@ -293,17 +335,17 @@ impl Patience {
                 self.unread_since = None;
             }
             let since = *self.unread_since.get_or_insert(now);
-            return if now - since >= self.write_timeout { Verdict::TooSlow } else { Verdict::Fine };
+            return if now - since >= self.write_timeout { Verdict::TooSlow } else { Verdict::Busy };
         }
         self.unread_since = None;
         if activity.is_answering() {
-            return Verdict::Fine;
+            return Verdict::Busy;
         }
         if activity.has_partial_head() || self.expects_head {
             let since = *self.head_since.get_or_insert(now);
-            return if now - since >= self.header_timeout { Verdict::TooSlow } else { Verdict::Fine };
+            return if now - since >= self.header_timeout { Verdict::TooSlow } else { Verdict::Busy };
         }
-        if has_moved { Verdict::Fine } else { Verdict::Idle }
+        if has_moved { Verdict::Silent } else { Verdict::Idle }
     }
 }
 

@@ -1,27 +1,34 @@
 //! The socket of a client as HTTP sees it, with what happens on it written down for the timers.
 
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::listener::HEAD_LIMIT;
 use crate::proxy::upgrade::Tunnel;
 
 /// Up to this size, copying a head and a body together is cheaper than handing over two pieces.
 const SMALL: usize = 1024;
+/// In pieces of this size the rest of a head is handed over that did not come whole. HTTP makes room
+/// for twice what it last got, which for heads that never end would be many times what they may have.
+const PIECE: usize = 4096;
 
 /// What happened on a connection. One task writes and reads it; it is shared only because HTTP owns the
 /// socket meanwhile. No clock is read on the way: timers compare counts.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     moves: AtomicU32,
+    /// How many bytes were read of a head that is not whole yet, at least.
+    head_bytes: AtomicUsize,
     requests: AtomicU32,
     answering: AtomicBool,
     has_head_bytes: AtomicBool,
@@ -65,12 +72,14 @@ impl Activity {
     /// A request's head is complete.
     pub(super) fn begin(&self) {
         self.requests.store(self.requests.load(Relaxed).wrapping_add(1), Relaxed);
+        self.head_bytes.store(0, Relaxed);
         self.answering.store(true, Relaxed);
         self.has_head_bytes.store(false, Relaxed);
     }
 
     /// The answer's last byte is on its way.
     pub(super) fn end(&self) {
+        self.head_bytes.store(0, Relaxed);
         self.answering.store(false, Relaxed);
         self.has_head_bytes.store(false, Relaxed);
     }
@@ -87,6 +96,24 @@ impl Activity {
 
     pub(super) fn take_tunnel(&self) -> Option<Tunnel> {
         self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// How much more of a head that is not whole may be read; `None` when no such head has begun. hyper
+    /// would find out only when its largest buffer is full.
+    fn head_room(&self) -> Option<usize> {
+        match self.head_bytes.load(Relaxed) {
+            0 => None,
+            _ if self.is_answering() => None,
+            count => Some(HEAD_LIMIT.saturating_sub(count)),
+        }
+    }
+
+    fn read(&self, count: usize) {
+        self.moved();
+        self.has_head_bytes.store(true, Relaxed);
+        if !self.is_answering() {
+            self.head_bytes.store(self.head_bytes.load(Relaxed) + count, Relaxed);
+        }
     }
 
     fn moved(&self) {
@@ -114,6 +141,23 @@ impl ClientIo {
 }
 
 impl ClientIo {
+    fn poll_read_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let size = room.min(PIECE).min(buffer.remaining());
+        let mut piece = [MaybeUninit::uninit(); PIECE];
+        let mut piece = ReadBuf::uninit(piece.get_mut(..size).unwrap_or_default());
+        if size == 0 {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+        buffer.put_slice(piece.filled());
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_write_joined(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -136,20 +180,22 @@ impl AsyncRead for ClientIo {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.early.is_empty() {
-            let before = buffer.filled().len();
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-            if buffer.filled().len() == before {
-                this.activity.ended.store(true, Relaxed);
-                return Poll::Ready(Ok(()));
-            }
-        } else {
+        let before = buffer.filled().len();
+        if !this.early.is_empty() {
             let count = this.early.len().min(buffer.remaining());
             buffer.put_slice(this.early.get(..count).unwrap_or_default());
             this.early.advance(count);
+        } else if let Some(room) = this.activity.head_room() {
+            ready!(this.poll_read_piece(cx, room, buffer))?;
+        } else {
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
         }
-        this.activity.has_head_bytes.store(true, Relaxed);
-        this.activity.moved();
+        let count = buffer.filled().len() - before;
+        if count == 0 {
+            this.activity.ended.store(true, Relaxed);
+        } else {
+            this.activity.read(count);
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -4,21 +4,21 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Handler;
 use super::connection::{Shared, serve};
+use super::places::Places;
 
-/// How large the head of a request may be.
-const HEAD_LIMIT: usize = 64 * 1024;
-/// How much of a body is read or held at a time.
-const BUFFER_LIMIT: usize = 128 * 1024;
+/// How large the head of a request may be, as in HAProxy and Node. What is not whole yet is held for
+/// everybody who connects.
+pub(super) const HEAD_LIMIT: usize = 16 * 1024;
 /// With more connections than this in use, silent ones are parked in [`HASTE`].
 const UNPARKED_IN_PEACE: usize = 256;
 /// After how much silence connections are parked when there are many.
@@ -29,8 +29,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What clients may do.
 #[derive(Debug, Clone)]
 pub struct ListenerSettings {
-    /// How many connections are open at a time. Further ones wait in the kernel's queue: refusing them
-    /// would cost a socket and an answer each, just when there is least to spare.
+    /// How many connections are served at a time. For a further one the connection that has been silent
+    /// longest is closed. When none is silent, further ones wait in the kernel's queue: refusing them
+    /// would cost a socket and an answer each, just when there is least to spare. Connections to the
+    /// upstream need no limit of their own: each one in use belongs to a client's request, and the pool
+    /// bounds the idle ones.
     pub max_connections: usize,
     /// How long the head of a request may take from its first byte on.
     pub header_timeout: Duration,
@@ -59,11 +62,12 @@ impl Default for ListenerSettings {
 }
 
 impl ListenerSettings {
-    /// How often a connection that is not parked is looked at. When many are not, they are parked
-    /// almost at once: a wave of new connections must not need memory that is rarely given back.
-    pub(super) fn tick(&self, unparked: usize) -> Duration {
-        let park_after =
-            if unparked > UNPARKED_IN_PEACE { HASTE.min(self.park_after) } else { self.park_after };
+    /// How often a connection that is not parked is looked at. When many are not, the silent ones are
+    /// parked almost at once: a wave of new connections must not need memory that is rarely given back.
+    /// Where something is under way, nothing is won by looking more often.
+    pub(super) fn tick(&self, unparked: usize, is_silent: bool) -> Duration {
+        let is_hasty = is_silent && unparked > UNPARKED_IN_PEACE;
+        let park_after = if is_hasty { HASTE.min(self.park_after) } else { self.park_after };
         let shortest = park_after.min(self.header_timeout).min(self.write_timeout);
         (shortest / 2).max(Duration::from_millis(5))
     }
@@ -105,34 +109,6 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Connections that are open.
-#[derive(Debug, Default)]
-struct Open {
-    count: AtomicUsize,
-    emptied: Notify,
-}
-
-/// One open connection. Counted down also when its task panics.
-struct Place {
-    open: Arc<Open>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Place {
-    fn new(open: &Arc<Open>, permit: OwnedSemaphorePermit) -> Self {
-        open.count.fetch_add(1, Ordering::AcqRel);
-        Self { open: Arc::clone(open), _permit: permit }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.open.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.open.emptied.notify_one();
-        }
-    }
-}
-
 /// Serves clients until `shutdown` is ready, then finishes what is under way, for `settings.drain` at
 /// most. Must run on the runtime that is to carry the connections.
 pub async fn run<H, F>(
@@ -146,21 +122,15 @@ where
     F: Future<Output = ()>,
 {
     let drain = settings.drain;
-    let slots = Arc::new(Semaphore::new(settings.max_connections));
+    let places = Arc::new(Places::new(settings.max_connections));
     let shared = Arc::new(Shared::new(handler, settings, http_settings()));
     let (phase, watching) = watch::channel(Phase::Open);
-    let open = Arc::new(Open::default());
     let accepting = async {
         loop {
-            // The semaphore is never closed.
-            let Ok(permit) = Arc::clone(&slots).acquire_owned().await else { return };
             let (stream, peer) = accept(&listener).await;
-            let place = Place::new(&open, permit);
-            let (shared, watching) = (Arc::clone(&shared), watching.clone());
-            tokio::spawn(async move {
-                serve(shared, stream, peer, watching).await;
-                drop(place);
-            });
+            // Only now is a place needed: nobody is sent away before somebody else has come.
+            let place = places.take().await;
+            tokio::spawn(serve(Arc::clone(&shared), stream, peer, place, watching.clone()));
         }
     };
     tokio::select! {
@@ -170,7 +140,7 @@ where
     drop(listener);
     shared.phase.set(Phase::Draining);
     let _ = phase.send(Phase::Draining);
-    let cut = wait_until_empty(&open, Instant::now() + drain).await;
+    let cut = places.wait_until_empty(Instant::now() + drain).await;
     if cut > 0 {
         shared.phase.set(Phase::Cut);
         let _ = phase.send(Phase::Cut);
@@ -178,11 +148,12 @@ where
     Drained { cut }
 }
 
-/// How HTTP/1 is spoken with clients. The number of headers stays at hyper's 100, as in HAProxy: a
+/// How HTTP/1 is spoken with clients. Its buffers may grow to hyper's 400 KiB, which large bodies need
+/// to be cheap; [`ClientIo`](super::io::ClientIo) stops a head long before that. The number of headers stays at hyper's 100, as in HAProxy: a
 /// higher limit would cost an allocation for each request.
 fn http_settings() -> Builder {
     let mut http = Builder::new();
-    http.max_header_size(HEAD_LIMIT).max_buf_size(BUFFER_LIMIT);
+    http.max_header_size(HEAD_LIMIT);
     http
 }
 
@@ -209,14 +180,4 @@ fn concerns_one_client(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     )
-}
-
-/// How many connections are left at the deadline.
-async fn wait_until_empty(open: &Open, deadline: Instant) -> usize {
-    loop {
-        let left = open.count.load(Ordering::Acquire);
-        if left == 0 || tokio::time::timeout_at(deadline, open.emptied.notified()).await.is_err() {
-            return open.count.load(Ordering::Acquire);
-        }
-    }
 }

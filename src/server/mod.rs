@@ -15,6 +15,7 @@ pub mod admin;
 pub mod connection;
 pub mod listener;
 mod io;
+mod places;
 
 #[cfg(test)]
 mod tests;

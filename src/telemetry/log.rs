@@ -7,7 +7,9 @@ use tracing::{debug, error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::event::{Actor, Event};
+use super::label::outcome;
 use crate::domain::lockout::Lock;
+use crate::domain::reason::Reason;
 use crate::domain::subject::Subject;
 
 /// How lines look.
@@ -51,10 +53,7 @@ fn until(lock: Lock) -> String {
 /// Writes the line of an event, if it has one.
 pub(super) fn write(event: &Event<'_>) {
     match event {
-        Event::Decided { actor, reason } => {
-            debug!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
-                decision_id = %actor.request, trace_id = actor.trace, "decided");
-        }
+        Event::Decided { actor, reason } => decided(actor, *reason),
         Event::CodeIssued { actor, purpose, recipient, expires_in, .. } => {
             info!(userId = user(actor), purpose = %purpose, email = recipient.masked(),
                 expiresIn = expires_in.as_secs(), decision_id = %actor.request, trace_id = actor.trace,
@@ -93,6 +92,25 @@ pub(super) fn write(event: &Event<'_>) {
         }
         Event::Reload { hash, error: Some(problem), .. } => {
             error!(policy = %hash, error = problem, "policy rejected; the last good one stays in force");
+        }
+    }
+}
+
+/// What a client got wrong is told for `debug` only: anybody could fill the log with it. An address that
+/// is not the caller's is another matter, because a stolen token looks like that.
+fn decided(actor: &Actor<'_>, reason: Reason) {
+    match reason {
+        Reason::RecipientMismatch => {
+            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
+                decision_id = %actor.request, trace_id = actor.trace, "a code was asked for to another address");
+        }
+        _ if outcome(reason) == "failed" => {
+            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
+                decision_id = %actor.request, trace_id = actor.trace, "request failed");
+        }
+        _ => {
+            debug!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
+                decision_id = %actor.request, trace_id = actor.trace, "decided");
         }
     }
 }

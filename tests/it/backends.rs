@@ -1,10 +1,12 @@
 //! Real wallet backends on real routers, each a process of its own on a free port of the loopback.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use serde_json::Value;
 
 /// A running backend; stopped when dropped.
 pub struct Backend {
@@ -14,9 +16,17 @@ pub struct Backend {
 }
 
 /// A request that reached the handler of a protected route.
+#[derive(Debug)]
 pub struct Hit {
     pub route: String,
-    pub mark: usize,
+    pub method: String,
+    pub url: String,
+    /// The names of its headers, in lower case.
+    pub headers: Vec<String>,
+    /// As the backend read it.
+    pub body: Value,
+    /// Its `X-Mark`.
+    pub mark: Option<usize>,
 }
 
 /// Every backend there is: its name and how it is started.
@@ -30,6 +40,11 @@ pub const BACKENDS: [(&str, &[&str]); 8] = [
     ("FastAPI on httptools", &["python", "fastapi/wallet.py", "httptools"]),
     ("FastAPI on h11", &["python", "fastapi/wallet.py", "h11"]),
 ];
+
+/// An Express that believes every header and field that can change a method or a path, and whose protected
+/// handlers take all methods.
+pub const LENIENT: (&str, &[&str]) =
+    ("Express 5, lenient", &["node", "node/express.js", "express5", "lenient"]);
 
 impl Backend {
     pub fn start((name, command): (&'static str, &[&str])) -> Self {
@@ -55,6 +70,15 @@ impl Backend {
         let port =
             port.unwrap_or_else(|| panic!("{name} did not start; `make test` installs what is missing"));
         Self { name, port, process }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Whether it opens a WebSocket on `/ws`.
+    pub fn has_websocket(&self) -> bool {
+        !self.name.starts_with("FastAPI") && self.name != LENIENT.0
     }
 
     /// Sends bytes on a connection of their own and reads what comes back until the end.
@@ -90,12 +114,25 @@ impl Backend {
     pub fn hits(&self) -> Vec<Hit> {
         let answer = self.send(b"GET /__hits HTTP/1.1\r\nHost: wallet\r\nConnection: close\r\n\r\n");
         let start = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("an answer") + 4;
-        let list: serde_json::Value = serde_json::from_slice(&answer[start..]).expect("a JSON list");
-        let hit = |hit: &serde_json::Value| Hit {
-            route: hit["route"].as_str().unwrap().to_owned(),
-            mark: hit["mark"].as_str().unwrap().parse().unwrap(),
+        let list: Value = serde_json::from_slice(&answer[start..]).expect("a JSON list");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let hit = |hit: &Value| Hit {
+            route: text(&hit["route"]),
+            method: text(&hit["method"]),
+            url: text(&hit["url"]),
+            headers: hit["headers"]
+                .as_array()
+                .map(|names| names.iter().map(text).collect())
+                .unwrap_or_default(),
+            body: hit["body"].clone(),
+            mark: hit["mark"].as_str().and_then(|mark| mark.parse().ok()),
         };
         list.as_array().unwrap().iter().map(hit).collect()
+    }
+
+    /// Forgets them.
+    pub fn forget_hits(&self) {
+        self.send(b"DELETE /__hits HTTP/1.1\r\nHost: wallet\r\nConnection: close\r\n\r\n");
     }
 }
 

@@ -10,20 +10,29 @@
 
 mod support;
 
+mod api;
 mod architecture;
 mod backends;
+mod browser;
 mod delivery;
 mod documents;
+mod express;
 mod funding;
+mod hot_reload;
 mod identity;
+mod identity_wire;
+mod limits_wire;
 mod lockout;
-mod policy_files;
-mod policy_scale;
-mod policy_values;
+mod no_way_in;
+mod operating;
+mod other_methods;
+mod races;
 mod reload;
 mod router_differential;
+mod secrets;
 mod settling;
 mod spellings;
+mod state;
 mod store_conformance;
 mod store_differential;
 mod store_failures;

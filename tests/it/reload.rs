@@ -171,7 +171,7 @@ fn a_broken_file_keeps_the_last_good_set_and_is_reported_once() {
     let good = reloader.status();
     assert_eq!((good.result(), good.routes, good.at), ("ok", 1, Timestamp::from_millis(7)));
 
-    folder.write("one.yaml", "version: 1\nlimts: {}\n");
+    folder.write("one.yaml", "version: 1\nlimts: {}\nroute: []\n");
     let report = reloader.reload(Trigger::Files);
     let text = rejected(&report);
     assert!(text.contains("one.yaml:2:1") && text.contains("write `limits`"), "{text}");
@@ -182,11 +182,14 @@ fn a_broken_file_keeps_the_last_good_set_and_is_reported_once() {
     let status = reloader.status();
     assert_eq!((status.result(), &status.hash, status.routes), ("rejected", &good.hash, 1));
     assert!(status.error.is_some_and(|error| error.contains("one.yaml:2:1") && !error.contains('\n')));
+    let advice: Vec<_> = status.problems.iter().filter_map(|problem| problem.advice.as_deref()).collect();
+    assert!(advice.contains(&"write `limits`") && advice.contains(&"write `routes`"), "{advice:?}");
 
     folder.write("one.yaml", &folder.policy(&["/a", "/b"], ""));
     assert!(matches!(reloader.reload(Trigger::Files).outcome, Outcome::Replaced { .. }));
     assert_eq!(requests.paths(), ["/a", "/b"]);
     assert_eq!(reloader.status().error, None);
+    assert!(reloader.status().problems.is_empty());
 }
 
 #[test]

@@ -3,20 +3,14 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use otp_sidecar::lab::mailbox::Mailbox;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::backend::{Backend, Mood};
-use crate::support::client::{Client, token};
-use crate::support::sidecar::{Folder, Sidecar, Start, mailbox, next_code};
+use crate::support::client::token;
+use crate::support::sidecar::{Folder, Sidecar, Start, funded, mailbox, next_code};
 
 const VERIFY: &str = "/api/wallet/verify-otp";
-
-async fn funded(client: &Client, mailbox: &Mailbox) -> (String, String) {
-    let reference = client.fund(5_000).await.json()["transactionReference"].as_str().unwrap().to_owned();
-    (reference, next_code(mailbox).await)
-}
 
 #[tokio::test]
 async fn any_answer_of_the_upstream_consumes_the_code() {

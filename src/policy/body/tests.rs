@@ -38,6 +38,7 @@ fn selectors_read_strings_numbers_and_booleans() {
     let body = form("otp=012345&transaction_reference=FUND-1&a%5Bb%5D=1").unwrap();
     assert_eq!(body.get(&path("otp")).map(Scalar::text), Some("012345"));
     assert!(body.get(&path("a.b")).is_none());
+    assert!(body.get(&path("otp.x")).is_none());
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn keep_trailers_alone(headers: &mut HeaderMap) {
 /// What kind of header it is. Most names are settled by their first letter.
 fn kind_of(name: &str) -> Kind {
     let bytes = name.as_bytes();
-    if bytes.contains(&b'_') {
+    if bytes.iter().any(|b| !b.is_ascii_alphanumeric() && *b != b'-') {
         return kind_of_folded(name);
     }
     match bytes.first() {
@@ -215,27 +215,33 @@ fn kind_of(name: &str) -> Kind {
 fn kind_of_x(name: &str) -> Kind {
     match name {
         "x-original-url"
+        | "x-original-uri"
         | "x-rewrite-url"
+        | "x-waws-unencoded-url"
         | "x-http-method-override"
         | "x-http-method"
         | "x-method-override" => Kind::Intermediary,
-        "x-real-ip" => Kind::Origin,
-        _ if name.starts_with("x-forwarded-") => Kind::Origin,
+        "x-real-ip" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host" | "x-forwarded-port" => {
+            Kind::Origin
+        }
+        // An ingress replaces those above; what else is called so, such as a prefix for the path, it hands
+        // on from the client.
+        _ if name.starts_with("x-forwarded-") => Kind::Intermediary,
         _ if name.starts_with("x-otp-") => Kind::Intermediary,
         _ => Kind::EndToEnd,
     }
 }
 
-/// A name with `_` passes unless with `-` it would be one that matters.
+/// A name with `_` or another unusual character passes unless with `-` it would be one that matters.
 fn kind_of_folded(name: &str) -> Kind {
-    let plain = name.replace('_', "-");
+    let plain = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     if kind_of(&plain) == Kind::EndToEnd && !is_for_all(&plain) { Kind::EndToEnd } else { Kind::Intermediary }
 }
 
 fn folds_to(name: &str, listed: &str) -> bool {
     name.len() == listed.len()
         && name.bytes().zip(listed.bytes()).all(|(a, b)| {
-            let fold = |b: u8| if b == b'_' { b'-' } else { b.to_ascii_lowercase() };
+            let fold = |b: u8| if b.is_ascii_alphanumeric() { b.to_ascii_lowercase() } else { b'-' };
             fold(a) == fold(b)
         })
 }

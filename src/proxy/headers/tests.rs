@@ -165,6 +165,6 @@ fn an_answer_keeps_what_is_for_the_client() {
     prepare_answer(&mut got, false);
     let mut left: Vec<&str> = got.keys().map(HeaderName::as_str).collect();
     left.sort_unstable();
-    assert_eq!(left, ["set-cookie", "x-forwarded-for", "transfer-encoding"]);
+    assert_eq!(left, ["set-cookie", "transfer-encoding", "x-forwarded-for"]);
     assert_eq!(all(&got, "set-cookie"), ["a=b", "c=d"]);
 }

@@ -34,6 +34,8 @@ pub struct PolicyState {
     pub at: Timestamp,
     /// Why that was rejected.
     pub error: Option<String>,
+    /// All problems of its files, as a list.
+    pub problems: Value,
 }
 
 /// Everything that `/health` tells.

@@ -127,6 +127,7 @@ impl Admin {
             "hash": state.hash.as_str(),
             "routes": state.routes,
             "error": state.error,
+            "problems": state.problems,
         });
         json_answer(status, &body)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::*;
+use crate::proxy::upstream::UpstreamSettings;
 use crate::server::listener::ListenerSettings;
 
 #[tokio::test]
@@ -221,4 +222,57 @@ async fn a_client_that_stops_sending_a_body_does_not_hold_the_backend() {
     client.write("POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 10\r\n\r\nhalf").await;
     assert_eq!(within(client.answer(true)).await.unwrap().status(), 408);
     within(told).await.unwrap();
+}
+
+fn patient_for(millis: u64) -> impl FnOnce(&mut UpstreamSettings) {
+    move |settings| settings.upload_timeout = Duration::from_millis(millis)
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_given_up() {
+    let (backend, log) = recorder(|_| ok("")).await;
+    let front = Front::with(backend, ListenerSettings::default(), patient_for(100)).await;
+    let mut client = Client::to(&front).await;
+    client.write("POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 100000\r\n\r\n").await;
+    let drip = async {
+        while client.stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(drip).await;
+    assert!(log.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_is_slow_but_comes_is_not_given_up() {
+    let (backend, log) = recorder(|_| ok("")).await;
+    let front = Front::with(backend, ListenerSettings::default(), patient_for(600)).await;
+    let mut client = Client::to(&front).await;
+    client.write("POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 16384\r\n\r\n").await;
+    for _ in 0..16 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.write([b'x'; 1024]).await;
+    }
+    assert_eq!(within(client.answer(true)).await.unwrap().status(), 200);
+    assert_eq!(log.lock().unwrap()[0].body.len(), 16_384);
+}
+
+#[tokio::test]
+async fn a_client_is_not_blamed_for_a_backend_that_takes_nothing() {
+    let backend = backend(|mut stream| async move {
+        let mut wire = Wire::default();
+        let head = wire.head(&mut stream).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let length = values(&head, "content-length")[0].parse().unwrap();
+        wire.exactly(&mut stream, length).await.unwrap();
+        stream.write_all(ok("done").as_bytes()).await.unwrap();
+    })
+    .await;
+    let front = Front::with(backend, ListenerSettings::default(), patient_for(300)).await;
+    let mut client = Client::to(&front).await;
+    let body = vec![b'x'; 20_000_000];
+    client.write(format!("POST / HTTP/1.1\r\nHost: w\r\nContent-Length: {}\r\n\r\n", body.len() + 1)).await;
+    client.write(&body).await;
+    client.write("x").await;
+    assert_eq!(within(client.answer(true)).await.unwrap().body, b"done");
 }

@@ -71,7 +71,7 @@ pub enum SettingsError {
     #[error("the state URL must begin with redis://, rediss:// or redis+unix://")]
     Scheme,
     /// The rest of the URL cannot be read.
-    #[error("the state URL cannot be read: {0}")]
+    #[error("the state URL cannot be read ({0}): write it like redis://host:6379/0")]
     Url(String),
     /// A limit that lets nothing through.
     #[error("the store's deadline and its number of calls at once must be at least 1")]

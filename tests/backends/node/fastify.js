@@ -2,13 +2,14 @@
 // that takes more spellings. PORT=0 takes a free port.
 'use strict';
 
-const { Wallet, PROTECTED, OPEN, announce } = require('./wallet');
+const { Wallet, PROTECTED, OPEN, serve } = require('./wallet');
 
 const routerOptions = process.argv[3] === 'relaxed'
   ? { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false, useSemicolonDelimiter: true }
   : {};
 const isOld = process.argv[2] === 'fastify4';
-const app = require(process.argv[2])(isOld ? routerOptions : { routerOptions });
+const serverFactory = (handler) => serve(handler, { hasWebSocket: true });
+const app = require(process.argv[2])({ serverFactory, ...(isOld ? routerOptions : { routerOptions }) });
 const wallet = new Wallet();
 app.register(require(isOld ? 'formbody4' : 'formbody5'));
 
@@ -18,7 +19,8 @@ for (const [method, url] of PROTECTED) {
     url,
     handler: async (request) => {
       const { method, body, raw, headers } = request;
-      return wallet.handle(url, { method, url: raw.url, body, mark: headers['x-mark'] });
+      const names = Object.keys(headers);
+      return wallet.handle(url, { method, url: raw.url, body, headers: names, mark: headers['x-mark'] });
     },
   });
 }
@@ -32,4 +34,4 @@ app.delete('/__hits', async () => {
 });
 
 app.listen({ port: Number(process.env.PORT ?? 0), host: '127.0.0.1' })
-  .then(() => announce(app.server.address().port));
+  .then(() => console.log(`listening ${app.server.address().port}`));

@@ -6,3 +6,5 @@ pub mod random;
 pub mod redis;
 pub mod sidecar;
 pub mod smtp;
+pub mod traffic;
+pub mod wait;

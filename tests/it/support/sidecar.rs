@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::backend::Backend;
 use super::client::{Client, JWT_SECRET};
+use super::redis::RedisServer;
 
 /// How long anything may take on a busy machine before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,9 +47,12 @@ impl Start {
     pub fn before(upstream: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_otp-sidecar"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-            .args(["--upstream", upstream])
-            .args(["--mail-from", "otp@example.com", "--code-keys", CODE_KEYS])
+            .arg("serve")
+            .env("OTP_SIDECAR_LISTEN", "127.0.0.1:0")
+            .env("OTP_SIDECAR_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("OTP_SIDECAR_UPSTREAM", upstream)
+            .env("OTP_SIDECAR_MAIL_FROM", "otp@example.com")
+            .env("OTP_SIDECAR_CODE_KEYS", CODE_KEYS)
             .env("OTP_SIDECAR_POLICIES", shipped_policies())
             .env("OTP_SIDECAR_SMTP", "smtp://127.0.0.1:1?tls=none")
             .env("JWT_SECRET", JWT_SECRET)
@@ -69,6 +73,11 @@ impl Start {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     pub fn mail(self, mailbox: &Mailbox) -> Self {
         let url = format!("smtp://{}?tls=none", mailbox.addr());
         self.env("OTP_SIDECAR_SMTP", url)
@@ -76,6 +85,16 @@ impl Start {
 
     pub fn policies(self, path: &Path) -> Self {
         self.env("OTP_SIDECAR_POLICIES", path)
+    }
+
+    pub fn redis(self, redis: &RedisServer) -> Self {
+        self.env("OTP_SIDECAR_STATE", redis.url())
+    }
+
+    /// Starts it and waits until it has ended by itself: the exit code, and what it wrote.
+    pub fn refused(mut self) -> (Option<i32>, String) {
+        let output = self.command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Starts it and waits until it says that it is ready.
@@ -199,6 +218,14 @@ pub async fn mailbox() -> Mailbox {
 pub async fn next_code(mailbox: &Mailbox) -> String {
     let mail = tokio::time::timeout(PATIENCE, mailbox.next_mail()).await.expect("a mail arrives");
     mail.code().expect("the mail has a code").to_owned()
+}
+
+/// Asks the backend for a funding transaction: its reference, and the code that was mailed for it.
+pub async fn funded(client: &Client, mailbox: &Mailbox) -> (String, String) {
+    let answer = client.fund(5_000).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let reference = answer.json()["transactionReference"].as_str().unwrap().to_owned();
+    (reference, next_code(mailbox).await)
 }
 
 /// A code that is not this one.

@@ -1,14 +1,14 @@
 //! The files under `tests/data/policies` and `policies`: what is wrong is said exactly, what is right loads.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test it policy_files` writes the expected texts anew.
+//! `UPDATE_GOLDEN=1 cargo test --lib policy::tests::files` writes the expected texts anew.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use otp_sidecar::policy::compile::{Compiled, Resolver, compile};
-use otp_sidecar::policy::diagnostic::{Code, Diagnostics};
-use otp_sidecar::policy::document::SourceFile;
+use crate::policy::compile::{Compiled, Resolver, compile};
+use crate::policy::diagnostic::{Code, Diagnostics};
+use crate::policy::document::SourceFile;
 
 /// A world with a few variables and key files.
 pub struct World;

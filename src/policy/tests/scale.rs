@@ -1,11 +1,11 @@
 //! Policies that are large, or anything at all.
 
-use otp_sidecar::policy::compile::compile;
-use otp_sidecar::policy::coverage::protects;
-use otp_sidecar::policy::document::SourceFile;
+use crate::policy::compile::compile;
+use crate::policy::coverage::protects;
+use crate::policy::document::SourceFile;
 use proptest::prelude::*;
 
-use crate::policy_files::World;
+use super::files::World;
 
 fn set(texts: &[String]) -> Vec<SourceFile> {
     let name = |index| format!("{index:03}.yaml");
@@ -64,7 +64,7 @@ fn the_hash_is_that_of_names_and_contents_wherever_they_lie() {
 
 /// The good policy with everything, cut and glued by lines and characters.
 fn mutilated() -> impl Strategy<Value = String> {
-    let whole = include_str!("../data/policies/good/everything.yaml");
+    let whole = include_str!("../../../tests/data/policies/good/everything.yaml");
     let lines: Vec<&str> = whole.lines().collect();
     let line = prop_oneof![
         8 => (0..lines.len()).prop_map(move |index| lines[index].to_owned()),
@@ -88,7 +88,7 @@ proptest! {
 
     #[test]
     fn one_changed_character_never_makes_the_loader_panic(at in any::<prop::sample::Index>(), with in any::<char>()) {
-        let mut text: Vec<char> = include_str!("../data/policies/good/everything.yaml").chars().collect();
+        let mut text: Vec<char> = include_str!("../../../tests/data/policies/good/everything.yaml").chars().collect();
         let at = at.index(text.len());
         text[at] = with;
         let _ = compile(&set(&[text.into_iter().collect()]), &World);

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use otp_sidecar::domain::code::Digits;
-use otp_sidecar::domain::id::{LimitName, Purpose};
-use otp_sidecar::domain::window::Count;
-use otp_sidecar::policy::compile::compile;
-use otp_sidecar::policy::coverage::protects;
-use otp_sidecar::policy::document::SourceFile;
-use otp_sidecar::policy::snapshot::{
+use crate::domain::code::Digits;
+use crate::domain::id::{LimitName, Purpose};
+use crate::domain::window::Count;
+use crate::policy::compile::compile;
+use crate::policy::coverage::protects;
+use crate::policy::document::SourceFile;
+use crate::policy::snapshot::{
     Action, Channel, CorsRules, CountedBy, JwtAlgorithm, KeySource, OtherMethods, PolicySnapshot,
 };
 
-use crate::policy_files::World;
+use super::files::World;
 
 fn load(text: &str) -> PolicySnapshot {
     let files = [SourceFile { path: "policy.yaml".to_owned(), text: text.to_owned() }];
@@ -23,13 +23,13 @@ fn minutes(count: u64) -> Duration {
     Duration::from_secs(60 * count)
 }
 
-fn shown(fields: &[otp_sidecar::policy::field::Field]) -> Vec<String> {
+fn shown(fields: &[crate::policy::field::Field]) -> Vec<String> {
     fields.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn the_example_of_the_design_means_what_it_says() {
-    let set = load(include_str!("../data/policies/good/design.yaml"));
+    let set = load(include_str!("../../../tests/data/policies/good/design.yaml"));
     assert_eq!(set.identity.jwt.algorithms, [JwtAlgorithm::HS256]);
     assert!(matches!(&set.identity.jwt.key, KeySource::Secret(secret) if secret.starts_with(b"a secret of")));
     assert_eq!(set.identity.jwt.claims["subject"], "id");
@@ -80,6 +80,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!((limit.by, limit.count), (CountedBy::default(), Count::All));
     let purpose = &set.purposes[&Purpose::parse("p").unwrap()];
     assert_eq!((purpose.live, purpose.cooldown, purpose.channel), (2, Duration::ZERO, Channel::Email));
+    assert_eq!(purpose.channel.as_str(), "email");
     assert_eq!((purpose.lockout.escalate, purpose.lockout.disable_after), (1, 100));
     assert_eq!(purpose.lockout.at_most, minutes(24 * 60));
     assert!(purpose.limits.is_empty() && purpose.address_claim.is_none());

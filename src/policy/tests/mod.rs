@@ -1,0 +1,13 @@
+//! Policies: from YAML text to what it means, and to what is decided on a request.
+
+mod deciding;
+mod files;
+mod finding;
+mod issuing;
+mod limiting;
+mod scale;
+mod selecting;
+mod telling;
+mod values;
+mod verifying;
+mod world;
