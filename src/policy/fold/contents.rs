@@ -18,7 +18,7 @@ impl Contents {
     pub const TAIL: Self = Self(1 << 3);
     /// `\`.
     pub const BACKSLASH: Self = Self(1 << 4);
-    /// White space, control or invisible characters, `+`, or a name that ends in dots.
+    /// White space, control or invisible characters, or `+`.
     pub const WHITE: Self = Self(1 << 5);
     /// No slash first, or two together. One at the end matters to nobody.
     pub const SLASHES: Self = Self(1 << 6);
@@ -36,6 +36,8 @@ impl Contents {
     const PERCENT: Self = Self(1 << 12);
     /// `.`
     const DOT: Self = Self(1 << 13);
+    /// A name that ends in dots and is not made of them.
+    pub const CLOSING_DOTS: Self = Self(1 << 15);
     /// Anything beyond ASCII.
     const NOT_ASCII: Self = Self(1 << 14);
     /// Nothing that a normalisation changes.
@@ -109,7 +111,7 @@ fn of_escapes(path: &[u8]) -> Contents {
 
 fn of_name(name: &[u8]) -> Contents {
     let closing_dots = trim_dots(name).len() < name.len();
-    Contents::DOTS.when(is_dots(name)).and(Contents::WHITE.when(closing_dots))
+    Contents::DOTS.when(is_dots(name)).and(Contents::CLOSING_DOTS.when(closing_dots))
 }
 
 fn of_characters(path: &[u8]) -> Contents {
@@ -178,8 +180,11 @@ mod tests {
         check(b"/a;b\\c", &[Contents::SEMICOLON, Contents::BACKSLASH]);
         check(b"/a?b#c", &[Contents::TAIL]);
         check(b"/a\0", &[Contents::TAIL, Contents::WHITE]);
-        for white in ["/a b", "/a+b", "/a\u{7f}", "/a\u{85}", "/a.", "/a./b", "/a../b"] {
+        for white in ["/a b", "/a+b", "/a\u{7f}", "/a\u{85}"] {
             check(white.as_bytes(), &[Contents::WHITE]);
+        }
+        for closing in ["/a.", "/a./b", "/a../b"] {
+            check(closing.as_bytes(), &[Contents::CLOSING_DOTS]);
         }
         for invisible in ["/a\u{a0}b", "/a\u{200b}b"] {
             check(invisible.as_bytes(), &[Contents::WHITE, Contents::LOOK_ALIKE]);

@@ -130,7 +130,8 @@ impl Search {
     }
 }
 
-/// How often a form is gone over to see what it contains and which reading it is.
+/// What it counts to see what a form contains and which reading it is: six passes at most, most of them
+/// only looking.
 const LOOKS: usize = 4;
 
 /// What one action costs beside its bytes: room for a form, and looking it up.

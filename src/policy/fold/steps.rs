@@ -15,7 +15,7 @@ pub struct Step {
 }
 
 /// All of them.
-pub const STEPS: [Step; 14] = [
+pub const STEPS: [Step; 15] = [
     Step { decodes: true, ..step(Contents::ESCAPE, decode) },
     Step { decodes: true, ..step(Contents::ESCAPED_SLASH, decode_all_but_slash) },
     step(Contents::SEMICOLON, cut_parameters),
@@ -25,6 +25,7 @@ pub const STEPS: [Step; 14] = [
     step(Contents::LOOK_ALIKE, unify_letters),
     step(Contents::OVERLONG, unify_letters_loosely),
     step(Contents::WHITE, strip_white),
+    step(Contents::CLOSING_DOTS, strip_closing_dots),
     step(Contents::BROKEN, drop_broken),
     step(Contents::SLASHES, merge_slashes),
     step(Contents::DOTS, remove_dots),
@@ -147,21 +148,23 @@ fn shorten(path: &[u8], continues: fn(u8) -> bool) -> Vec<u8> {
     short
 }
 
-/// Removes white space, control and invisible characters, a `+` (a space to some), and dots at the end of
-/// a name.
+/// Removes white space, control and invisible characters, and a `+` (a space to some).
 fn strip_white(path: &[u8]) -> Option<Vec<u8>> {
     let mut stripped = Vec::with_capacity(path.len());
     for chunk in path.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if !is_white(c) {
-                stripped.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            }
+        for c in chunk.valid().chars().filter(|c| !is_white(*c)) {
+            stripped.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         }
         stripped.extend_from_slice(chunk.invalid());
     }
-    let trimmed: Vec<&[u8]> = stripped.split(|&b| b == b'/').map(trim_dots).collect();
-    let trimmed = trimmed.join(&b'/');
-    (trimmed != path).then_some(trimmed)
+    (stripped != path).then_some(stripped)
+}
+
+/// Removes the dots that names end in. Not along with white space: what is an end may still change.
+fn strip_closing_dots(path: &[u8]) -> Option<Vec<u8>> {
+    let bare: Vec<&[u8]> = path.split(|&b| b == b'/').map(trim_dots).collect();
+    let bare = bare.join(&b'/');
+    (bare.len() < path.len()).then_some(bare)
 }
 
 /// Removes bytes that are no UTF-8, as decoders that ignore errors do.
@@ -279,7 +282,8 @@ mod tests {
 
     #[test]
     fn white_space_and_closing_dots_are_stripped() {
-        check(strip_white, b"/f u\tn\0d+/api... /..", Some("/fund/api/.."));
+        check(strip_white, b"/f u\tn\0d+/api... /..", Some("/fund/api.../.."));
+        check(strip_closing_dots, b"/fund./api.../../....", Some("/fund/api/../...."));
         check(strip_white, "/fu\u{a0}n\u{2028}d".as_bytes(), Some("/fund"));
         check(strip_white, b"/fund", None);
     }

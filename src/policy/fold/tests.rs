@@ -58,6 +58,7 @@ fn every_known_trick_has_the_protected_path_among_its_readings() {
         "/api/wallet/fund.",
         "/api/wallet./fund...",
         "/api/wallet/fu%0and",
+        "/x/.%%0909./api/wallet/fund",
         "/api/wallet/fu%ffnd",
         "/api%c0%afwallet%e0%80%affund",
         "/api/wallet/%c1%a6und",
