@@ -166,6 +166,36 @@ fn check(body: Option<JudgedBody>, query: &str, selected: &[&str], conflicts: bo
 }
 
 #[test]
+fn a_conflict_says_which_field_it_is_about_and_where_the_other_one_is() {
+    for (body, query, selected, expected) in [
+        (
+            r#"{"amount":1,"Amount":2}"#,
+            "",
+            "request.body.amount",
+            "a field could be taken for `amount` but is spelt in another way",
+        ),
+        (r#"{"amount":[1]}"#, "", "request.body.amount", "`amount` must be one string, number or boolean"),
+        (
+            r#"{"amount":1}"#,
+            "Amount=2",
+            "request.body.amount",
+            "the query has a field that could be taken for `amount` of the body",
+        ),
+        (
+            r#"{"Purpose":1}"#,
+            "purpose=a",
+            "request.query.purpose",
+            "the body has a field that could be taken for `purpose` of the query",
+        ),
+        ("{}", "purpose=a&purpose=b", "request.query.purpose", "`purpose` is in the query twice"),
+    ] {
+        let field = Field::parse(selected).unwrap();
+        let found = field_conflicts(json(body).ok().as_ref(), &parse_query(query).unwrap(), &[field]);
+        assert_eq!(found.as_deref(), Some(expected));
+    }
+}
+
+#[test]
 fn another_spelling_of_a_selected_field_is_a_conflict() {
     for name in [
         "Amount",
