@@ -24,8 +24,6 @@ const PATIENCE_FOR_CONTINUE: Duration = Duration::from_secs(1);
 /// How many bytes of a body a client has to send in each upload timeout. Whoever sends less holds a place
 /// and a connection to the upstream for next to nothing.
 const LEAST: usize = 1024;
-/// A timer that is seen this much later than it fired was not looked at: the upstream took nothing.
-const LATE: Duration = Duration::from_secs(1);
 
 const HELD: u8 = 0;
 const FLOWING: u8 = 1;
@@ -173,14 +171,13 @@ impl Upload {
         });
         loop {
             ready!(timer.as_mut().poll(cx));
-            let now = Instant::now();
-            // While the upstream takes nothing, the client cannot be asked for more.
-            let was_waited_for = now.duration_since(timer.deadline()) < LATE;
-            if was_waited_for && self.received < LEAST {
+            // Everything that has come was handed over before. Where the upstream takes nothing, nobody
+            // asks here, and what the client sends meanwhile waits and counts.
+            if self.received < LEAST {
                 return Poll::Ready(());
             }
             self.received = 0;
-            timer.as_mut().reset(now + stall);
+            timer.as_mut().reset(Instant::now() + stall);
         }
     }
 }
