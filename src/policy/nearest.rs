@@ -66,6 +66,15 @@ mod tests {
     }
 
     #[test]
+    fn names_beyond_64_bytes_are_not_compared() {
+        let (long, too_long) = ("a".repeat(64), "a".repeat(65));
+        let slip = format!("{}b", "a".repeat(63));
+        assert_eq!(nearest(&slip, [long.as_str()]), Some(long.as_str()));
+        assert_eq!(nearest(&slip, [too_long.as_str()]), None);
+        assert_eq!(nearest(&too_long, [long.as_str()]), None);
+    }
+
+    #[test]
     fn distances_count_each_kind_of_slip_once() {
         for (a, b, expected) in
             [("", "", 0), ("a", "", 1), ("ab", "ba", 1), ("abc", "adc", 1), ("abc", "xyz", 3)]
