@@ -1,7 +1,7 @@
 # `make demo` shows the whole flow, `make test` proves it. Both do their own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs lint unit bench mutants deny clean
+.PHONY: help demo test needs lint unit bench mutants deny dashboards pictures clean
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -12,7 +12,7 @@ export OTP_TEST_PYTHON := $(VENV)/bin/python
 export PATH := $(VENV)/bin:$(PATH)
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Walk through fund, mail, wrong code, right code, balance; then stay up to try by hand. ARGS=--once ends.
 	@$(CARGO) build --locked
@@ -44,6 +44,9 @@ mutants: ## Change the pure modules one operator at a time; every change must fa
 deny: ## Check licences, advisories and banned crates.
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --locked check
+
+dashboards: ## Write dashboards/*.json from dashboards/src.
+	@python3 dashboards/src/generate.py
 
 clean: ## Remove what was built and installed here.
 	$(CARGO) clean
