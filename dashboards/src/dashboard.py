@@ -69,8 +69,9 @@ class Dashboard:
         }
 
     def _links(self) -> list[Json]:
-        others = [_link(title, f"/d/{uid}", tip) for uid, (title, tip) in DASHBOARDS.items() if uid != self.uid]
-        return [*others, _link("Runbooks", runbook(), "What to do about each alert", outside=True)]
+        others = [Link(title, f"/d/{uid}", tip) for uid, (title, tip) in DASHBOARDS.items() if uid != self.uid]
+        links = [*others, Link("Runbooks", runbook(), "What to do about each alert")]
+        return [link.to_json(keeps=True) for link in links]
 
     def _placed(self) -> list[Json]:
         placed: list[Json] = []
@@ -100,21 +101,6 @@ def _heading(number: int, title: str, top: int) -> Json:
     return {"id": number, "type": "row", "title": title, "collapsed": False, "gridPos": place, "panels": []}
 
 
-def _link(title: str, url: str, tip: str, outside: bool = False) -> Json:
-    return {
-        "type": "link",
-        "icon": "external link" if outside else "dashboard",
-        "title": title,
-        "tooltip": tip,
-        "url": url,
-        "tags": [],
-        "asDropdown": False,
-        "includeVars": not outside,
-        "keepTime": not outside,
-        "targetBlank": outside,
-    }
-
-
 def _variables() -> list[Json]:
     datasource: Json = {
         "type": "datasource",
@@ -127,7 +113,6 @@ def _variables() -> list[Json]:
         "multi": False,
         "includeAll": False,
         "skipUrlSync": False,
-        "current": {},
         "options": [],
     }
     scoped = {
@@ -147,7 +132,6 @@ def _variable(name: str, series: str, every: str) -> Json:
         "name": name,
         "label": name.title(),
         "datasource": DATASOURCE,
-        "definition": query,
         "query": query,
         "regex": "",
         "hide": 0,
@@ -191,8 +175,10 @@ def _annotation(name: str, colour: str, expr: str, text: str, at_value: bool = F
         "enable": True,
         "hide": False,
         "iconColor": colour,
+        # Grafana before 12 reads the query here, later releases in the target.
         "expr": expr,
         "step": "30s",
+        "target": {"refId": "Anno", "expr": expr, "interval": "30s"},
         "titleFormat": name,
         "textFormat": text,
         "tagKeys": "",

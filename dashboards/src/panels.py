@@ -33,10 +33,27 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Link:
-    """Where a click leads."""
+    """Where a click leads. Links within Grafana keep the time range and the variables."""
 
     title: str
     url: str
+    tip: str = ""
+
+    def to_json(self, keeps: bool = False) -> Json:
+        """The link; `keeps` asks Grafana itself to keep range and variables, which only links of dashboards can."""
+        outside = self.url.startswith("http")
+        return {
+            "type": "link",
+            "icon": "external link" if outside else "dashboard",
+            "title": self.title,
+            "tooltip": self.tip,
+            "url": self.url,
+            "tags": [],
+            "asDropdown": False,
+            "includeVars": keeps and not outside,
+            "keepTime": keeps and not outside,
+            "targetBlank": outside,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +115,7 @@ class Panel:
             "description": self.description,
             "datasource": DATASOURCE,
             "gridPos": place,
-            "links": [
-                {"title": link.title, "url": link.url, "targetBlank": link.url.startswith("http")}
-                for link in (*self.links, *links)
-            ],
+            "links": [link.to_json() for link in (*self.links, *links)],
             "targets": [self._target(index, query) for index, query in enumerate(self.queries)],
             "transformations": self.transformations(),
             "fieldConfig": {"defaults": self._defaults(), "overrides": self.overrides()},
