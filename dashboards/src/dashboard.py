@@ -91,14 +91,19 @@ class Dashboard:
 
 
 def _runbooks_of(panel: Panel) -> tuple[Link, ...]:
-    """The runbooks of the alerts whose thresholds a panel shows, each once."""
-    alerts = dict.fromkeys(step.alert for step in panel.thresholds if step.alert)
+    """The runbooks of the alerts that a panel explains, each once."""
+    alerts = dict.fromkeys((*(step.alert for step in panel.thresholds if step.alert), *panel.alerts))
     return tuple(Link(f"Runbook of {alert}", runbook(alert)) for alert in alerts)
 
 
 def _heading(number: int, title: str, top: int) -> Json:
     place = {"x": 0, "y": top, "w": GRID, "h": 1}
     return {"id": number, "type": "row", "title": title, "collapsed": False, "gridPos": place, "panels": []}
+
+
+def quiet_annotations() -> dict[str, str]:
+    """Why an annotation has nothing to mark, by its name."""
+    return {"Alert": "nothing fires"}
 
 
 def _variables() -> list[Json]:

@@ -1,9 +1,12 @@
 """Do codes reach people, and in time?"""
 
+from dataclasses import replace
+
+from alerts import limit
 from dashboard import Dashboard, Row
 from panels import BLUE, GREEN, ORANGE, RED, Query, Stat, Threshold, TimeSeries
 from promql import NOW, PURPOSE, highest, increase, per_minute, quantile, rate, select, share, total, within
-from shares import GIVEN_UP, NOT_MADE, mail_accepted
+from shares import NOT_MADE, OF_RELAY, budget_burn, mail_accepted
 
 SENT, ERRORS, LATENCY = "otp_email_sent_total", "otp_email_errors_total", "otp_email_latency_seconds"
 WAITING, OLDEST = "otp_outbox_messages", "otp_outbox_oldest_seconds"
@@ -19,16 +22,20 @@ AT_A_GLANCE = Row(
             unit="percentunit",
             decimals=1,
             base=RED,
-            thresholds=(Threshold(0.5, ORANGE), Threshold(0.95, GREEN)),
+            thresholds=(Threshold(1 - limit("email_failure_ratio"), ORANGE), Threshold(0.95, GREEN)),
+            alerts=("OTPEmailDeliveryFailing",),
             empty="no mail",
         ),
         Stat(
             title="Failed attempts",
-            description="Attempts per second that failed. Above 0.1 OTPEmailServiceDown fires.",
-            queries=(Query(f"{total(increase(ERRORS, NOW))} / 300"),),
+            description="Attempts per second that the relay failed. An address that it does not know is not counted.",
+            queries=(Query(f"{total(increase(ERRORS, NOW, OF_RELAY))} / 300"),),
             unit="ops",
             decimals=2,
-            thresholds=(Threshold(0.02, ORANGE), Threshold(0.1, RED, "OTPEmailServiceDown")),
+            thresholds=(
+                Threshold(0.02, ORANGE),
+                Threshold(limit("email_errors_per_second"), RED, "OTPEmailServiceDown"),
+            ),
         ),
         Stat(
             title="Takes (p95)",
@@ -45,7 +52,7 @@ AT_A_GLANCE = Row(
             unit="percentunit",
             decimals=1,
             base=RED,
-            thresholds=(Threshold(0.95, ORANGE), Threshold(0.99, GREEN)),
+            thresholds=(Threshold(0.95, ORANGE), Threshold(limit("objective", "objective: mail_acceptance"), GREEN)),
             empty="no mail",
         ),
         Stat(
@@ -60,12 +67,12 @@ AT_A_GLANCE = Row(
             description="How long the oldest of them has waited. A code lives 5 minutes as shipped.",
             queries=(Query(highest(select(OLDEST))),),
             unit="s",
-            thresholds=(Threshold(30, ORANGE), Threshold(120, RED)),
+            thresholds=(Threshold(30, ORANGE), Threshold(limit("mail_waiting_seconds"), RED, "OTPMailWaiting")),
         ),
         Stat(
             title="Given up (1 hour)",
             description="Mails that nobody will get: the relay refused them for good, or the code was dead first.",
-            queries=(Query(total(increase(ERRORS, "1h", GIVEN_UP))),),
+            queries=(Query(total(increase("otp_email_given_up_total", "1h"))),),
             unit="short",
             decimals=0,
             thresholds=(Threshold(1, ORANGE), Threshold(20, RED)),
@@ -100,23 +107,37 @@ THE_RELAY = Row(
         ),
         TimeSeries(
             title="Attempts that succeeded",
-            description="The share of attempts that the relay accepted. Guide: email_send_success_rate.",
+            description="The share of attempts that the relay accepted. Below the line OTPEmailDeliveryFailing fires, however "
+            "few there are. Guide: email_send_success_rate.",
             queries=(Query(share(total(rate(SENT)), f"({total(rate(SENT))} + {total(rate(ERRORS))})"), "accepted"),),
             unit="percentunit",
             minimum=0,
             maximum=1,
+            thresholds=(Threshold(1 - limit("email_failure_ratio"), RED, "OTPEmailDeliveryFailing"),),
             colours={"accepted": GREEN},
         ),
         TimeSeries(
-            title="Failed attempts by reason",
-            description="Per second. The line is where OTPEmailServiceDown fires on their sum. `connect`, `dns`, `tls`, "
-            "`auth`, `timeout`, `busy` and `protocol` are about the relay, the others about one message; `auth` is a "
-            "changed password.",
-            queries=(Query(f"{total(rate(ERRORS), 'reason')} > 0", "{{reason}}"),),
+            title="What fails at the relay",
+            description="Failed attempts per second. The line is where OTPEmailServiceDown fires on their sum. `connect`, `dns`, "
+            "`tls`, `timeout` and `busy`: it is away or full. `auth`: the password. The others: look into the log.",
+            queries=(Query(total(rate(ERRORS, OF_RELAY), "reason") + " > 0", "{{reason}}"),),
             unit="ops",
+            width=8,
             stacked=True,
             bars=True,
-            thresholds=(Threshold(0.1, RED, "OTPEmailServiceDown"),),
+            thresholds=(Threshold(limit("email_errors_per_second"), RED, "OTPEmailServiceDown"),),
+        ),
+        TimeSeries(
+            title="Mails that nobody gets",
+            description="Per minute: mails that will not be tried again, because they were refused for good or the code was "
+            "dead first, and addresses that the relay does not know.",
+            queries=(
+                Query(per_minute(total(rate("otp_email_given_up_total"))), "given up"),
+                Query(per_minute(total(rate(ERRORS, 'reason="rejected_recipient"'))), "unknown addresses"),
+            ),
+            unit="short",
+            width=8,
+            colours={"given up": RED, "unknown addresses": ORANGE},
         ),
         TimeSeries(
             title="Until the relay accepts",
@@ -128,6 +149,7 @@ THE_RELAY = Row(
                 Query(quantile(0.99, LATENCY), "p99"),
             ),
             unit="s",
+            width=8,
         ),
     ),
 )
@@ -141,13 +163,27 @@ THE_QUEUE = Row(
             description="By replica, retries included. They are lost when the process crashes; SIGTERM drains them.",
             queries=(Query(total(select(WAITING), "instance"), "{{instance}}"),),
             unit="short",
+            width=8,
             stacked=True,
         ),
         TimeSeries(
             title="The oldest waiting mail",
-            description="By replica. It grows second by second while nothing gets out.",
+            description="By replica. It grows second by second while nothing gets out. Above the line for five minutes "
+            "OTPMailWaiting fires.",
             queries=(Query(highest(select(OLDEST), "instance"), "{{instance}}"),),
             unit="s",
+            width=8,
+            thresholds=(Threshold(limit("mail_waiting_seconds"), ORANGE, "OTPMailWaiting"),),
+        ),
+        replace(
+            budget_burn(
+                "Budget burn of mails over an hour",
+                "mail_acceptance",
+                "1h",
+                RED,
+                ("OTPMailBudgetBurnFast", "OTPMailBudgetBurnSlow"),
+            ),
+            width=8,
         ),
     ),
 )
@@ -169,14 +205,13 @@ BEFORE_THE_QUEUE = Row(
         ),
         TimeSeries(
             title="Codes that could not be made",
-            description="Per minute, by reason. `no_reference`: the wallet's answer does not have the field that the policy "
-            "names. `outbox_full`: mails come in faster than the relay takes them.",
-            queries=(
-                Query(f"{per_minute(total(rate('otp_sidecar_decisions_total', NOT_MADE), 'reason'))}", "{{reason}}"),
-            ),
+            description="Within 10 minutes, by reason. Above the line OTPCodesNotIssued fires. `no_reference`: the wallet's "
+            "answer does not have the field that the policy names. `outbox_full`: mails come in faster than the relay takes "
+            "them.",
+            queries=(Query(total(increase("otp_sidecar_decisions_total", "10m", NOT_MADE), "reason"), "{{reason}}"),),
             unit="short",
             stacked=True,
-            bars=True,
+            thresholds=(Threshold(limit("codes_not_issued"), RED, "OTPCodesNotIssued"),),
         ),
     ),
 )

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from dashboard import Dashboard
+from dashboard import Dashboard, quiet_annotations
 from delivery import DELIVERY
 from overview import OVERVIEW
 from state import STATE
@@ -32,7 +32,12 @@ def differing() -> list[Path]:
 
 def quiet_queries() -> dict[str, str]:
     """Why a query has no data while all is well, by dashboard, panel and query."""
-    return {
+    marks = {
+        f"{dashboard.uid}/annotation/{name}": reason
+        for dashboard in ALL
+        for name, reason in quiet_annotations().items()
+    }
+    return marks | {
         f"{dashboard.uid}/{panel.title}/{chr(ord('A') + index)}": query.quiet
         for dashboard in ALL
         for panel in dashboard.panels()

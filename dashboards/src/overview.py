@@ -1,10 +1,18 @@
 """Can people fund their wallets? The first page to open, and the way to the others."""
 
-from alerts import FIRING, RAISED, runbook
+from alerts import FIRING, RAISED, limit, runbook
 from dashboard import Dashboard, Row
 from panels import BLUE, GREEN, ORANGE, PLAIN, RED, Link, Query, Stat, Table, Threshold, TimeSeries
 from promql import NOW, PURPOSE, highest, per_minute, quantile, rate, select, total
-from shares import PROTECTED, answered, codes_right, mail_accepted, state_answers, wallet_answers
+from shares import (
+    PROTECTED,
+    answered,
+    budget_burn,
+    codes_right,
+    mail_accepted,
+    state_answers,
+    wallet_answers,
+)
 
 _TO = "?${__url_time_range}&${__all_variables}"
 TO_VERIFICATION = Link("Verification and abuse", f"/d/otp-sidecar-verification{_TO}")
@@ -25,6 +33,7 @@ AT_A_GLANCE = Row(
             thresholds=(Threshold(0.5, ORANGE), Threshold(1, GREEN)),
             empty="none",
             links=(TO_STATE,),
+            alerts=("OTPSidecarDown", "OTPSidecarAbsent"),
         ),
         Stat(
             title="Answered",
@@ -45,7 +54,7 @@ AT_A_GLANCE = Row(
             unit="percentunit",
             decimals=1,
             base=RED,
-            thresholds=(Threshold(0.5, ORANGE), Threshold(0.95, GREEN)),
+            thresholds=(Threshold(1 - limit("email_failure_ratio"), ORANGE), Threshold(0.95, GREEN)),
             empty="no mail",
             links=(TO_DELIVERY,),
         ),
@@ -66,7 +75,7 @@ AT_A_GLANCE = Row(
             queries=(Query(codes_right()),),
             unit="percentunit",
             base=RED,
-            thresholds=(Threshold(0.7, ORANGE), Threshold(0.8, GREEN)),
+            thresholds=(Threshold(1 - limit("verify_failure_ratio"), ORANGE), Threshold(0.8, GREEN)),
             empty="no codes",
             links=(TO_VERIFICATION,),
         ),
@@ -77,8 +86,9 @@ AT_A_GLANCE = Row(
             unit="percentunit",
             decimals=1,
             base=RED,
-            thresholds=(Threshold(0.99, ORANGE), Threshold(0.999, GREEN)),
+            thresholds=(Threshold(1 - limit("upstream_error_ratio"), ORANGE), Threshold(0.999, GREEN)),
             links=(TO_STATE,),
+            alerts=("OTPUpstreamErrors",),
         ),
         Stat(
             title="State answers",
@@ -88,7 +98,7 @@ AT_A_GLANCE = Row(
             unit="percentunit",
             decimals=1,
             base=RED,
-            thresholds=(Threshold(0.95, ORANGE), Threshold(0.999, GREEN)),
+            thresholds=(Threshold(1 - limit("store_error_ratio"), ORANGE), Threshold(0.999, GREEN)),
             links=(TO_STATE,),
         ),
         Stat(
@@ -97,6 +107,7 @@ AT_A_GLANCE = Row(
             queries=(Query(f"count({FIRING}) or vector(0)", quiet="nothing fires"),),
             unit="short",
             thresholds=(Threshold(1, RED),),
+            alerts=("OTPRulesIncomplete",),
         ),
     ),
 )
@@ -130,7 +141,6 @@ THE_WAY = Row(
                 Query(
                     total(rate("otp_sidecar_http_requests_total", PROTECTED, 'code=~"5.."')) + " or vector(0)",
                     "failed (5xx)",
-                    quiet="nothing failed",
                 ),
             ),
             unit="reqps",
@@ -178,6 +188,27 @@ BY_ROUTE = Row(
     ),
 )
 
+OBJECTIVES = Row(
+    "Objectives",
+    8,
+    (
+        budget_burn(
+            "Budget burn over an hour",
+            ".+",
+            "1h",
+            RED,
+            ("OTPVerificationBudgetBurnFast", "OTPMailBudgetBurnFast", "OTPLatencyBudgetBurnFast"),
+        ),
+        budget_burn(
+            "Budget burn over a day",
+            ".+",
+            "1d",
+            ORANGE,
+            ("OTPVerificationBudgetBurnSlow", "OTPMailBudgetBurnSlow", "OTPLatencyBudgetBurnSlow"),
+        ),
+    ),
+)
+
 WHAT_RUNS = Row(
     "What fires and what runs",
     7,
@@ -207,4 +238,4 @@ WHAT_RUNS = Row(
     ),
 )
 
-OVERVIEW = Dashboard("otp-sidecar-overview", "overview.json", (AT_A_GLANCE, THE_WAY, BY_ROUTE, WHAT_RUNS))
+OVERVIEW = Dashboard("otp-sidecar-overview", "overview.json", (AT_A_GLANCE, THE_WAY, BY_ROUTE, OBJECTIVES, WHAT_RUNS))

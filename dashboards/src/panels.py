@@ -71,6 +71,8 @@ class Panel:
     minimum: float | None = None
     maximum: float | None = None
     links: tuple[Link, ...] = ()
+    # Alerts that this explains, beside those of its thresholds: their runbooks are linked.
+    alerts: tuple[str, ...] = ()
     # Colours of series, by legend.
     colours: dict[str, str] = field(default_factory=dict)
 

@@ -46,6 +46,11 @@ def share(part: str, whole: str) -> str:
     return f"{part} / ({whole} > 0)"
 
 
+def shares(parts: str, whole: str) -> str:
+    """The share of each of several parts of one whole, which has no labels."""
+    return f"{parts} / on () group_left () ({whole} > 0)"
+
+
 def per_minute(expression: str) -> str:
     """A rate per second as one per minute."""
     return f"60 * {expression}"
@@ -58,6 +63,12 @@ def quantile(which: float, metric: str, *by: str, matchers: tuple[str, ...] = ()
     return f"histogram_quantile({which}, {total(grown, *by, 'le')})"
 
 
+def of_action(action: str, expression: str) -> str:
+    """Of series by route, those of the routes that do this, whatever a policy calls them."""
+    routes = highest(select("otp_sidecar_route_info", f'action="{action}"'), "namespace", "job", "route")
+    return f"{expression} * on (namespace, job, route) group_left () {routes}"
+
+
 def average(metric: str, *by: str, matchers: tuple[str, ...] = ()) -> str:
     """The mean of a histogram."""
     return share(total(rate(f"{metric}_sum", *matchers), *by), total(rate(f"{metric}_count", *matchers), *by))
@@ -65,7 +76,8 @@ def average(metric: str, *by: str, matchers: tuple[str, ...] = ()) -> str:
 
 def within(metric: str, bound: str, *matchers: str, window: str = NOW) -> str:
     """The share of a histogram's observations that were not above a bound, which must be one of its buckets."""
-    good = total(increase(f"{metric}_bucket", window, f'le="{bound}"', *matchers))
+    # Prometheus 3 writes the bound 10 as 10.0.
+    good = total(increase(f"{metric}_bucket", window, f'le=~"{bound}(\\\\.0)?"', *matchers))
     return share(good, total(increase(f"{metric}_count", window, *matchers)))
 
 

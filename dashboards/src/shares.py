@@ -1,11 +1,13 @@
 """Questions that more than one dashboard asks, so that they give the same answer."""
 
+from alerts import limit
+from panels import Query, Threshold, TimeSeries
 from promql import NOW, PURPOSE, increase, share, total
 
 PROTECTED = 'route!="passed"'
 
-# Given up without another attempt, or because the code was dead by then.
-GIVEN_UP = 'reason=~"expired|rejected_.+"'
+# Failures that say something about the relay, as the alerts count them.
+OF_RELAY = 'reason!~"rejected_recipient|expired"'
 # The wallet agreed, but no code could be made.
 NOT_MADE = 'reason=~"no_reference|reference_spent|outbox_full|template_failed"'
 
@@ -42,3 +44,18 @@ def state_answers() -> str:
     calls = total(increase("otp_sidecar_store_duration_seconds_count", NOW))
     failed = total(increase("otp_sidecar_store_errors_total", NOW))
     return share(f"({calls} - {failed})", calls)
+
+
+def budget_burn(title: str, objective: str, window: str, colour: str, alerts: tuple[str, ...]) -> TimeSeries:
+    """How many times faster than allowed error budgets burn, and where that becomes an alert."""
+    burn = f'otp:objective_burn:rate{window}{{namespace=~"$namespace", job=~"$job", objective=~"{objective}"}}'
+    fires_at = limit("burn_rate", f"window: {window}")
+    return TimeSeries(
+        title=title,
+        description=f"How many times faster than allowed the error budget of 30 days burns, over {window}. At 1 it lasts "
+        f"exactly 30 days; above the line, at {fires_at:g}, an alert fires. No line: nobody asked for anything.",
+        queries=(Query(f"max by (objective) ({burn})", "{{objective}}"),),
+        unit="short",
+        thresholds=(Threshold(fires_at, colour),),
+        alerts=alerts,
+    )

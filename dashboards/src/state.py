@@ -1,30 +1,35 @@
 """Are the sidecar and what it depends on well?"""
 
+from alerts import limit
 from dashboard import Dashboard, Row
 from inside import POLICIES, PROCESS
 from panels import GREEN, ORANGE, RED, Query, Stat, Threshold, TimeSeries
-from promql import NOW, PURPOSE, highest, increase, quantile, rate, select, share, shared, total
-from shares import answered, state_answers, wallet_answers
+from promql import NOW, PURPOSE, increase, of_action, quantile, rate, select, share, shared, shares, total
+from shares import state_answers, wallet_answers
 
 REQUESTS, ANSWER = "otp_sidecar_http_requests_total", "otp_sidecar_http_request_duration_seconds"
 UPSTREAM, STORE = "otp_sidecar_upstream_duration_seconds", "otp_sidecar_store_duration_seconds"
+LOST, NOT_CLIENT = "otp_sidecar_upstream_errors_total", 'reason!="client"'
 PASSED = 'route="passed"'
 
 HASHES = total(select("otp_sidecar_policy_info"), "namespace", "job", "hash")
 
 
-def guide_latency(title: str, route: str, bound: float, alert: str = "") -> TimeSeries:
-    """How long a route takes, with the guide's expectation as a line."""
+def objective(title: str, action: str, bound: float) -> TimeSeries:
+    """How long routes that do this take, with the guide's expectation as a line."""
+    grown = of_action(action, total(rate(f"{ANSWER}_bucket"), "namespace", "job", "route", "le"))
     quantiles = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     return TimeSeries(
         title=title,
-        description=f"Time to answer on the route `{route}`. The line is what the operations guide expects.",
+        description=f"Time to answer on routes that {action}. The line is what the operations guide expects, and what the "
+        f"objective {action}_latency counts.",
         queries=tuple(
-            Query(quantile(which, ANSWER, matchers=(f'route="{route}"',)), name) for name, which in quantiles.items()
+            Query(f"histogram_quantile({which}, {total(grown, 'le')})", name) for name, which in quantiles.items()
         ),
         unit="s",
         width=8,
-        thresholds=(Threshold(bound, RED, alert),),
+        thresholds=(Threshold(bound, ORANGE),),
+        alerts=("OTPLatencyBudgetBurnFast", "OTPLatencyBudgetBurnSlow"),
     )
 
 
@@ -40,15 +45,7 @@ AT_A_GLANCE = Row(
             base=RED,
             thresholds=(Threshold(0.5, ORANGE), Threshold(1, GREEN)),
             empty="none",
-        ),
-        Stat(
-            title="Answered",
-            description="The share of requests on protected routes that were not answered with 500 to 504.",
-            queries=(Query(answered()),),
-            unit="percentunit",
-            decimals=1,
-            base=RED,
-            thresholds=(Threshold(0.99, ORANGE), Threshold(0.999, GREEN)),
+            alerts=("OTPSidecarDown", "OTPSidecarAbsent"),
         ),
         Stat(
             title="Wallet answers",
@@ -57,7 +54,8 @@ AT_A_GLANCE = Row(
             unit="percentunit",
             decimals=1,
             base=RED,
-            thresholds=(Threshold(0.99, ORANGE), Threshold(0.999, GREEN)),
+            thresholds=(Threshold(1 - limit("upstream_error_ratio"), ORANGE), Threshold(0.999, GREEN)),
+            alerts=("OTPUpstreamErrors",),
         ),
         Stat(
             title="State answers",
@@ -66,14 +64,15 @@ AT_A_GLANCE = Row(
             unit="percentunit",
             decimals=1,
             base=RED,
-            thresholds=(Threshold(0.95, ORANGE), Threshold(0.999, GREEN)),
+            thresholds=(Threshold(1 - limit("store_error_ratio"), ORANGE), Threshold(0.999, GREEN)),
+            alerts=("OTPStoreErrors",),
         ),
         Stat(
             title="State takes (p99)",
             description="99 of 100 calls to the state ended within this time. At 250 ms (`--store-deadline`) they are given up.",
             queries=(Query(quantile(0.99, STORE, window=NOW)),),
             unit="s",
-            thresholds=(Threshold(0.025, ORANGE), Threshold(0.1, RED)),
+            thresholds=(Threshold(0.025, ORANGE), Threshold(limit("store_p99_seconds"), RED, "OTPStoreSlow")),
         ),
         Stat(
             title="Policies",
@@ -81,24 +80,39 @@ AT_A_GLANCE = Row(
             "roll-out takes: replicas see different files.",
             queries=(Query(f"max(count by (namespace, job) ({HASHES}))"),),
             unit="short",
-            thresholds=(Threshold(2, ORANGE),),
+            thresholds=(Threshold(2, ORANGE, "OTPPolicyDrift"),),
             empty="none",
         ),
         Stat(
-            title="Rejected (1 hour)",
-            description="Policies that were wrong and changed nothing. The log and `/health` say what is wrong, and where.",
-            queries=(Query(total(increase("otp_sidecar_policy_reloads_total", "1h", 'result="rejected"'))),),
+            title="Policy rejected",
+            description="Replicas whose newest policy is wrong. They go on with the last good one, but could not start again. "
+            "The log and `/health` say what is wrong, and where.",
+            queries=(Query(f"count({select('otp_sidecar_policy_last_reload_successful')} == 0) or vector(0)"),),
             unit="short",
-            decimals=0,
-            thresholds=(Threshold(1, ORANGE),),
+            thresholds=(Threshold(1, ORANGE, "OTPPolicyReloadFailed"),),
         ),
         Stat(
-            title="Youngest start",
-            description="How long the youngest replica has run. Short without a roll-out: something restarts it.",
-            queries=(Query(f"time() - {highest(select('process_start_time_seconds'))}"),),
-            unit="s",
-            base=ORANGE,
-            thresholds=(Threshold(600, GREEN),),
+            title="May forget locks",
+            description="Replicas whose Redis may drop keys when its memory is full: `maxmemory-policy` must be `noeviction`.",
+            queries=(
+                Query(total(select("otp_sidecar_store_may_evict")), quiet="the Redis of the test does not evict"),
+            ),
+            unit="short",
+            thresholds=(Threshold(1, RED, "OTPStoreMayEvict"),),
+        ),
+        Stat(
+            title="Unknown keys",
+            description="Codes that were made under a key which the replica that got them does not have. Any number but 0 "
+            "means replicas with different `--code-keys`.",
+            queries=(
+                Query(
+                    total(increase("otp_verify_failures_total", "10m", 'reason="unknown_key"')),
+                    quiet="all replicas of the test have the same keys",
+                ),
+            ),
+            unit="short",
+            decimals=0,
+            thresholds=(Threshold(1, ORANGE), Threshold(limit("unknown_key_codes"), RED, "OTPCodesOfUnknownKey")),
         ),
     ),
 )
@@ -122,9 +136,9 @@ TRAFFIC = Row(
             stacked=True,
             bars=True,
         ),
-        guide_latency("Send takes", "send", 0.5),
-        guide_latency("Verify takes", "verify", 0.2),
-        guide_latency("Status takes", "status", 0.1),
+        objective("Send takes", "send", 0.5),
+        objective("Verify takes", "verify", 0.2),
+        objective("Status takes", "status", 0.1),
     ),
 )
 
@@ -141,18 +155,22 @@ WALLET = Row(
         ),
         TimeSeries(
             title="Requests without an answer",
-            description="By reason. `unavailable`: nothing was sent, the person may try again. `timeout` and `unclear`: a code "
-            "stays reserved, since the wallet may have acted. `client`: the client's own body broke off.",
+            description="The share of forwarded requests, by reason. `unavailable`: nothing was sent, the person may try again. "
+            "`timeout` and `unclear`: a code stays reserved, since the wallet may have acted. Above the line "
+            "OTPUpstreamErrors fires.",
             queries=(
                 Query(
-                    total(rate("otp_sidecar_upstream_errors_total"), "reason"),
+                    shares(
+                        total(rate(LOST, NOT_CLIENT), "reason"),
+                        f"{total(rate(LOST, NOT_CLIENT))} + {total(rate(f'{UPSTREAM}_count'))}",
+                    ),
                     "{{reason}}",
                 ),
             ),
-            unit="reqps",
+            unit="percentunit",
             width=8,
             stacked=True,
-            bars=True,
+            thresholds=(Threshold(limit("upstream_error_ratio"), RED, "OTPUpstreamErrors"),),
         ),
         TimeSeries(
             title="Added by the sidecar (mean)",
@@ -192,24 +210,27 @@ STATE_ROW = Row(
             queries=(Query(quantile(0.99, STORE, "op"), "{{op}}"),),
             unit="s",
             width=8,
+            thresholds=(Threshold(limit("store_p99_seconds"), ORANGE, "OTPStoreSlow"),),
         ),
         TimeSeries(
             title="Calls without an outcome",
-            description="By reason. `deadline`: too slow. `unreachable`: no connection. `overloaded`: too many calls at once.",
+            description="The share of all calls, by reason. `deadline`: too slow. `unreachable`: no connection. `overloaded`: "
+            "too many at once. Above the line OTPStoreErrors fires.",
             queries=(
                 Query(
-                    total(rate("otp_sidecar_store_errors_total"), "reason"),
+                    shares(total(rate("otp_sidecar_store_errors_total"), "reason"), total(rate(f"{STORE}_count"))),
                     "{{reason}}",
                 ),
             ),
-            unit="ops",
+            unit="percentunit",
             width=8,
             stacked=True,
-            bars=True,
+            thresholds=(Threshold(limit("store_error_ratio"), RED, "OTPStoreErrors"),),
         ),
         TimeSeries(
             title="What the state holds",
-            description="Codes that are out and people who are locked, by purpose. The same on every replica.",
+            description="Codes that are out and people who are locked, by purpose. The same on every replica. The guide's "
+            "weekly check warns above 1,000 codes and 100 locks.",
             queries=(
                 Query(shared("otp_pending_codes", "purpose", matchers=(PURPOSE,)), "codes: {{purpose}}"),
                 Query(shared("otp_locked_accounts", "purpose", matchers=(PURPOSE,)), "locked: {{purpose}}"),

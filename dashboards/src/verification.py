@@ -1,9 +1,10 @@
 """Do the right people get through, and only they?"""
 
+from alerts import limit
 from dashboard import Dashboard, Row
 from panels import BLUE, GREEN, ORANGE, RED, Query, Stat, Threshold, TimeSeries
 from promql import NOW, PURPOSE, average, increase, per_minute, quantile, rate, share, shared, total
-from shares import codes_right
+from shares import budget_burn, codes_right
 
 INVALID = 'reason="invalid"'
 SUCCESS, COMPARED, FAILURES = "otp_verify_success_total", "otp_verify_total", "otp_verify_failures_total"
@@ -19,7 +20,8 @@ AT_A_GLANCE = Row(
             queries=(Query(codes_right()),),
             unit="percentunit",
             base=RED,
-            thresholds=(Threshold(0.7, ORANGE), Threshold(0.8, GREEN)),
+            thresholds=(Threshold(1 - limit("verify_failure_ratio"), ORANGE), Threshold(0.8, GREEN)),
+            alerts=("HighOTPFailureRate",),
             empty="no codes",
         ),
         Stat(
@@ -51,7 +53,10 @@ AT_A_GLANCE = Row(
             queries=(Query(f"{total(increase(LIMIT_HITS, NOW))} / 300"),),
             unit="reqps",
             decimals=1,
-            thresholds=(Threshold(1, ORANGE), Threshold(10, RED, "OTPRateLimitExceeded")),
+            thresholds=(
+                Threshold(1, ORANGE),
+                Threshold(limit("rate_limit_hits_per_second"), RED, "OTPRateLimitExceeded"),
+            ),
         ),
         Stat(
             title="Bad tokens",
@@ -71,18 +76,12 @@ AT_A_GLANCE = Row(
             thresholds=(Threshold(1, ORANGE),),
         ),
         Stat(
-            title="Unknown keys",
-            description="Codes that were made under a key which the replica that got them does not have. Any number but 0 "
-            "means replicas with different `--code-keys`.",
-            queries=(
-                Query(
-                    total(increase(FAILURES, NOW, PURPOSE, 'reason="unknown_key"')),
-                    quiet="all replicas have the same keys",
-                ),
-            ),
+            title="Foreign address",
+            description="Codes that were asked for to another address than the token's. A stolen token looks like this.",
+            queries=(Query(total(increase(DECISIONS, NOW, 'reason="recipient_mismatch"'))),),
             unit="short",
             decimals=0,
-            thresholds=(Threshold(1, RED),),
+            base=BLUE,
         ),
     ),
 )
@@ -103,7 +102,7 @@ THE_RIGHT = Row(
             unit="percentunit",
             minimum=0,
             maximum=1,
-            thresholds=(Threshold(0.3, RED, "HighOTPFailureRate"),),
+            thresholds=(Threshold(limit("verify_failure_ratio"), RED, "HighOTPFailureRate"),),
             colours={"right": GREEN, "wrong": ORANGE},
         ),
         TimeSeries(
@@ -130,12 +129,12 @@ THE_RIGHT = Row(
             ),
             unit="s",
         ),
-        TimeSeries(
-            title="Codes that are out",
-            description="Subjects with a code that could be accepted now, by purpose. The same on every replica. The guide's "
-            "weekly check warns above 1,000.",
-            queries=(Query(shared("otp_pending_codes", "purpose", matchers=(PURPOSE,)), "{{purpose}}"),),
-            unit="short",
+        budget_burn(
+            "Budget burn of verifications over an hour",
+            "verification_availability",
+            "1h",
+            RED,
+            ("OTPVerificationBudgetBurnFast", "OTPVerificationBudgetBurnSlow"),
         ),
     ),
 )
@@ -145,28 +144,32 @@ AND_ONLY_THEY = Row(
     8,
     (
         TimeSeries(
-            title="Guesses",
-            description="Per minute: wrong codes, references that do not exist, and tries while locked. Wrong codes without "
-            "locks are guesses spread over many subjects.",
+            title="Wrong codes in 15 minutes",
+            description="Above the line OTPBruteForce looks closer: it fires when most of them hit different accounts, so that "
+            "hardly a lock begins. `while locked` are tries of people, or programs, that are locked already.",
             queries=(
-                Query(per_minute(total(rate(FAILURES, PURPOSE, INVALID))), "wrong code"),
-                Query(per_minute(total(rate(FAILURES, PURPOSE, 'reason="not_found"'))), "unknown reference"),
-                Query(per_minute(total(rate(FAILURES, PURPOSE, 'reason=~"locked|disabled"'))), "while locked"),
-                Query(per_minute(total(rate(LOCKS, PURPOSE))), "locks that began"),
+                Query(total(increase(FAILURES, "15m", PURPOSE, INVALID)), "wrong codes"),
+                Query(total(increase(FAILURES, "15m", PURPOSE, 'reason=~"locked|disabled"')), "while locked"),
             ),
             unit="short",
-            colours={
-                "wrong code": RED,
-                "unknown reference": ORANGE,
-                "while locked": "purple",
-                "locks that began": BLUE,
-            },
+            width=8,
+            thresholds=(Threshold(limit("wrong_codes"), RED, "OTPBruteForce"),),
+            colours={"wrong codes": RED, "while locked": "purple"},
+        ),
+        TimeSeries(
+            title="Locks in 15 minutes",
+            description="Above the line OTPLockSpike looks closer: it fires when that is several times the usual.",
+            queries=(Query(total(increase(LOCKS, "15m", PURPOSE)), "locks"),),
+            unit="short",
+            width=8,
+            thresholds=(Threshold(limit("locks"), ORANGE, "OTPLockSpike"),),
         ),
         TimeSeries(
             title="Locks per hour",
             description="Locks that began within the hour before, by purpose. Guide: account_lockout_frequency.",
             queries=(Query(total(increase(LOCKS, "1h", PURPOSE), "purpose"), "{{purpose}}"),),
             unit="short",
+            width=8,
             stacked=True,
         ),
         TimeSeries(
@@ -176,7 +179,7 @@ AND_ONLY_THEY = Row(
             queries=(Query(total(rate(LIMIT_HITS), "limit"), "{{limit}}"),),
             unit="reqps",
             stacked=True,
-            thresholds=(Threshold(10, RED, "OTPRateLimitExceeded"),),
+            thresholds=(Threshold(limit("rate_limit_hits_per_second"), RED, "OTPRateLimitExceeded"),),
         ),
         TimeSeries(
             title="Refused before any code was looked at",
@@ -201,18 +204,6 @@ AND_ONLY_THEY = Row(
             unit="short",
             stacked=True,
             bars=True,
-        ),
-        TimeSeries(
-            title="Locked accounts",
-            description="People who are locked or disabled now, by purpose. The same on every replica.",
-            queries=(Query(shared("otp_locked_accounts", "purpose", matchers=(PURPOSE,)), "{{purpose}}"),),
-            unit="short",
-        ),
-        TimeSeries(
-            title="Codes compared by purpose",
-            description="Per minute. A purpose that nobody verifies any more, or one that suddenly everybody does.",
-            queries=(Query(per_minute(total(rate(COMPARED, PURPOSE), "purpose")), "{{purpose}}"),),
-            unit="short",
         ),
     ),
 )

@@ -15,6 +15,7 @@ mod api;
 mod architecture;
 mod backends;
 mod browser;
+mod dashboards;
 mod delivery;
 mod documents;
 mod express;
