@@ -48,6 +48,16 @@ deny: ## Check licences, advisories and banned crates.
 dashboards: ## Write dashboards/*.json from dashboards/src.
 	@python3 dashboards/src/generate.py
 
+DRAW := dashboards/draw
+DRAWN_FROM := $(CURDIR)/target/dashboards.json
+
+# Not part of the tests: its packages are 400 MB, and the run is four minutes long so that there is something to see.
+pictures: needs ## Draw docs/pictures from a longer run of the dashboards' test; needs npm and Chromium.
+	@[ -d $(DRAW)/node_modules ] || (cd $(DRAW) && npm ci --no-audit --no-fund --loglevel=error)
+	@node $(DRAW)/types.mjs
+	OTP_DASHBOARD_SCRAPES=240 OTP_DASHBOARD_DATA='$(DRAWN_FROM)' $(CARGO) test --locked --test it every_query_of_every_dashboard
+	@node $(DRAW)/draw.mjs '$(DRAWN_FROM)' docs/pictures
+
 clean: ## Remove what was built and installed here.
 	$(CARGO) clean
-	rm -rf tests/.venv tests/backends/node/node_modules mutants.out mutants.out.old
+	rm -rf tests/.venv tests/backends/node/node_modules dashboards/draw/node_modules mutants.out mutants.out.old

@@ -37,9 +37,11 @@ POLICIES = Row(
         ),
         TimeSeries(
             title="Reloads",
-            description="Policies that were loaded or rejected, within 5 minutes. A rejected one changes nothing; the log says "
-            "what is wrong, and where.",
-            queries=(Query(total(increase("otp_sidecar_policy_reloads_total", "5m"), "result"), "{{result}}"),),
+            description="When policies were loaded or rejected. A rejected one changes nothing; the log says what is wrong, and "
+            "where.",
+            queries=(
+                Query(total(increase("otp_sidecar_policy_reloads_total", "$__rate_interval"), "result"), "{{result}}"),
+            ),
             unit="short",
             decimals=0,
             width=8,

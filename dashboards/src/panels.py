@@ -157,7 +157,7 @@ class Stat(Panel):
     """One number with the colour of its meaning: what is the case now."""
 
     # What to say when there is no number.
-    empty: str = "no traffic"
+    empty: str = "no data"
     # Words for numbers.
     words: dict[str, str] = field(default_factory=dict)
     # Shows the label that the legend names instead of the number.
@@ -208,8 +208,9 @@ class TimeSeries(Panel):
     def custom(self) -> Json:
         return {
             "drawStyle": "bars" if self.bars else "line",
-            "lineWidth": 0 if self.bars else 2,
-            "fillOpacity": 80 if self.bars else 30 if self.stacked else 8,
+            # A line on top of a stack would colour what is 0.
+            "lineWidth": 0 if self.bars or self.stacked else 2,
+            "fillOpacity": 70 if self.bars or self.stacked else 8,
             "gradientMode": "none",
             "showPoints": "auto",
             "pointSize": 4,

@@ -12,6 +12,20 @@ UPSTREAM, STORE = "otp_sidecar_upstream_duration_seconds", "otp_sidecar_store_du
 LOST, NOT_CLIENT = "otp_sidecar_upstream_errors_total", 'reason!="client"'
 PASSED = 'route="passed"'
 
+STATUS_COLOURS = {
+    "200": GREEN,
+    "400": "light-yellow",
+    "401": "yellow",
+    "403": "dark-yellow",
+    "404": "light-orange",
+    "423": ORANGE,
+    "429": "dark-orange",
+    "500": "super-light-red",
+    "502": "light-red",
+    "503": RED,
+    "504": "dark-red",
+}
+
 HASHES = total(select("otp_sidecar_policy_info"), "namespace", "job", "hash")
 
 
@@ -52,6 +66,7 @@ AT_A_GLANCE = Row(
             description="The share of forwarded requests that the wallet backend answered, of all routes.",
             queries=(Query(wallet_answers()),),
             unit="percentunit",
+            empty="no traffic",
             decimals=1,
             base=RED,
             thresholds=(Threshold(1 - limit("upstream_error_ratio"), ORANGE), Threshold(0.999, GREEN)),
@@ -130,11 +145,12 @@ TRAFFIC = Row(
         ),
         TimeSeries(
             title="Answers by status",
-            description="All routes.",
+            description="All routes, refusals in yellow and orange, failures in red.",
             queries=(Query(f"{total(rate(REQUESTS), 'code')} > 0", "{{code}}"),),
             unit="reqps",
             stacked=True,
             bars=True,
+            colours=STATUS_COLOURS,
         ),
         objective("Send takes", "send", 0.5),
         objective("Verify takes", "verify", 0.2),
@@ -149,7 +165,7 @@ WALLET = Row(
         TimeSeries(
             title="Until the wallet answers (p95)",
             description="By route. 19 of 20 answers began within this time.",
-            queries=(Query(quantile(0.95, UPSTREAM, "route"), "{{route}}"),),
+            queries=(Query(f"{quantile(0.95, UPSTREAM, 'route')} >= 0", "{{route}}"),),
             unit="s",
             width=8,
         ),

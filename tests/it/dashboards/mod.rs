@@ -10,10 +10,10 @@ mod seeded;
 mod shipped;
 mod traffic;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rules::{Exclusions, LINTER, OURS, Rule};
-use shipped::{FILES, all, generator, list, panels, text};
+use shipped::{FILES, alerts, all, generator, list, panels, text};
 
 fn check(rules: &[(&str, Rule)]) {
     let mut violations = Vec::new();
@@ -87,32 +87,4 @@ fn the_dashboard_that_an_alert_names_has_a_panel_with_its_runbook() {
         let mut links = panels(named).flat_map(|panel| list(&panel["links"]));
         assert!(links.any(|link| link["url"] == runbook), "no panel of {path} is about {alert}");
     }
-}
-
-/// As much of a rule file as says where an alert leads.
-#[derive(serde::Deserialize)]
-struct RuleFile {
-    groups: Vec<Group>,
-}
-
-#[derive(serde::Deserialize)]
-struct Group {
-    rules: Vec<AlertRule>,
-}
-
-#[derive(serde::Deserialize)]
-struct AlertRule {
-    alert: Option<String>,
-    annotations: Option<BTreeMap<String, String>>,
-}
-
-/// Every alert, with the dashboard and the runbook that its annotations name.
-fn alerts() -> Vec<(String, String, String)> {
-    let files = std::fs::read_dir(shipped::root().join("alerts")).unwrap().map(|entry| entry.unwrap().path());
-    let rules = files
-        .filter(|path| path.to_string_lossy().ends_with(".rules.yaml"))
-        .flat_map(|path| serde_yaml::from_str::<RuleFile>(&shipped::read(path)).unwrap().groups)
-        .flat_map(|group| group.rules);
-    let told = rules.filter_map(|rule| Some((rule.alert?, rule.annotations?)));
-    told.map(|(alert, told)| (alert, told["dashboard"].clone(), told["runbook_url"].clone())).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::promql::{Selector, selectors};
-use super::shipped::{Target, list, panels, query_variables, read, root, targets, text};
+use super::shipped::{Target, alerts, all, list, panels, query_variables, read, targets, text};
 
 pub type Rule = fn(&Value) -> Vec<String>;
 
@@ -227,14 +227,15 @@ fn layout(dashboard: &Value) -> Vec<String> {
     found
 }
 
-const RUNBOOKS: &str = "https://github.com/otp-sidecar/otp-sidecar/blob/main/";
-
+/// Links lead to a dashboard, to the runbook of an alert (whose page the tests of the alerts look for), or to all.
 fn links(dashboard: &Value) -> Vec<String> {
-    let known: Vec<Value> = super::shipped::all();
-    let leads_somewhere = |url: &str| match (url.strip_prefix("/d/"), url.strip_prefix(RUNBOOKS)) {
-        (Some(uid), _) => known.iter().any(|other| other["uid"] == uid.split('?').next().unwrap_or_default()),
-        (_, Some(page)) => page.contains("${") || root().join(page).exists(),
-        _ => false,
+    let known: Vec<String> = all().iter().map(|other| format!("/d/{}", text(&other["uid"]))).collect();
+    let runbooks: Vec<String> = alerts().into_iter().map(|(_, _, runbook)| runbook).collect();
+    let leads_somewhere = |url: &str| {
+        let is_folder =
+            runbooks.iter().any(|page| page.rsplit_once('/').is_some_and(|(folder, _)| folder == url));
+        let path = url.split('?').next().unwrap_or_default();
+        is_folder || runbooks.iter().any(|page| page == url) || known.iter().any(|page| page == path)
     };
     let of_panels = panels(dashboard).flat_map(|panel| list(&panel["links"]));
     let all = list(&dashboard["links"]).chain(of_panels).map(|link| text(&link["url"]));

@@ -1,5 +1,6 @@
 //! The dashboards as people import them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -63,7 +64,6 @@ pub fn annotations(dashboard: &Value) -> impl Iterator<Item = &Value> {
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     pub panel: &'a Value,
-    pub index: usize,
     pub target: &'a Value,
 }
 
@@ -81,7 +81,33 @@ impl<'a> Target<'a> {
 
 /// Every query of every panel.
 pub fn targets(dashboard: &Value) -> impl Iterator<Item = Target<'_>> {
-    panels(dashboard).flat_map(|panel| {
-        list(&panel["targets"]).enumerate().map(move |(index, target)| Target { panel, index, target })
-    })
+    panels(dashboard).flat_map(|panel| list(&panel["targets"]).map(move |target| Target { panel, target }))
+}
+
+/// As much of a rule file as says where an alert leads.
+#[derive(serde::Deserialize)]
+struct RuleFile {
+    groups: Vec<Group>,
+}
+
+#[derive(serde::Deserialize)]
+struct Group {
+    rules: Vec<AlertRule>,
+}
+
+#[derive(serde::Deserialize)]
+struct AlertRule {
+    alert: Option<String>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+/// Every alert, with the dashboard and the runbook that its annotations name.
+pub fn alerts() -> Vec<(String, String, String)> {
+    let files = std::fs::read_dir(root().join("alerts")).unwrap().map(|entry| entry.unwrap().path());
+    let rules = files
+        .filter(|path| path.to_string_lossy().ends_with(".rules.yaml"))
+        .flat_map(|path| serde_yaml::from_str::<RuleFile>(&read(path)).unwrap().groups)
+        .flat_map(|group| group.rules);
+    let told = rules.filter_map(|rule| Some((rule.alert?, rule.annotations?)));
+    told.map(|(alert, told)| (alert, told["dashboard"].clone(), told["runbook_url"].clone())).collect()
 }
