@@ -195,7 +195,8 @@ WALLET = Row(
             queries=(
                 Query(
                     share(
-                        f"({total(rate(f'{ANSWER}_sum', PASSED))} - {total(rate(f'{UPSTREAM}_sum', PASSED))})",
+                        # What is under way during a scrape is in one of the sums only.
+                        f"clamp_min({total(rate(f'{ANSWER}_sum', PASSED))} - {total(rate(f'{UPSTREAM}_sum', PASSED))}, 0)",
                         total(rate(f"{UPSTREAM}_count", PASSED)),
                     ),
                     "added",

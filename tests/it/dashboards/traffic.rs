@@ -207,7 +207,9 @@ impl Scene {
         self.redis.freeze();
         for round in 0..3 {
             for sidecar in &self.sidecars {
-                sidecar.client().as_user("anybody").fund(5_000).await;
+                let user = sidecar.client().as_user("anybody");
+                user.fund(5_000).await;
+                user.verify("FUND-00001", "123456").await;
                 sidecar.client().get("/api/wallet/balance").await;
             }
             // Each scrape asks the state too, and finds it away.
