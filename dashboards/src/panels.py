@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 Json = dict[str, Any]
 
@@ -158,10 +158,6 @@ class Stat(Panel):
 
     # What to say when there is no number.
     empty: str = "no data"
-    # Words for numbers.
-    words: dict[str, str] = field(default_factory=dict)
-    # Shows the label that the legend names instead of the number.
-    show: Literal["value", "name"] = "value"
     width: int = 3
 
     def kind(self) -> str:
@@ -172,9 +168,7 @@ class Stat(Panel):
 
     def mappings(self) -> list[Json]:
         nothing = {"match": "null+nan", "result": {"text": self.empty, "color": PLAIN, "index": 0}}
-        words = {value: {"text": word, "index": 1} for value, word in self.words.items()}
-        named: list[Json] = [{"type": "value", "options": words}] if words else []
-        return [{"type": "special", "options": nothing}, *named]
+        return [{"type": "special", "options": nothing}]
 
     def options(self) -> Json:
         return {
@@ -182,7 +176,7 @@ class Stat(Panel):
             "graphMode": "none",
             "justifyMode": "center",
             "orientation": "auto",
-            "textMode": self.show,
+            "textMode": "value",
             "wideLayout": False,
             "showPercentChange": False,
             "percentChangeColorMode": "standard",
@@ -196,7 +190,6 @@ class TimeSeries(Panel):
 
     stacked: bool = False
     bars: bool = False
-    legend: Literal["list", "table"] = "list"
     width: int = 12
 
     def kind(self) -> str:
@@ -223,12 +216,7 @@ class TimeSeries(Panel):
 
     def options(self) -> Json:
         return {
-            "legend": {
-                "showLegend": True,
-                "displayMode": self.legend,
-                "placement": "bottom" if self.legend == "list" else "right",
-                "calcs": [] if self.legend == "list" else ["lastNotNull", "max"],
-            },
+            "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
             "tooltip": {"mode": "multi", "sort": "desc"},
         }
 
@@ -239,8 +227,6 @@ class Table(Panel):
 
     # The labels to show, in this order, with their headings.
     columns: dict[str, str]
-    # The heading of the value; without one it is not shown.
-    value: str = ""
     # Where a click on a column leads, by label.
     column_links: dict[str, Link] = field(default_factory=dict)
     width: int = 12
@@ -267,13 +253,12 @@ class Table(Panel):
         ]
 
     def transformations(self) -> list[Json]:
-        shown = [*self.columns, "Value"] if self.value else list(self.columns)
+        shown = list(self.columns)
         order = {name: index for index, name in enumerate(shown)}
-        names = {**self.columns, **({"Value": self.value} if self.value else {})}
         return [
             {"id": "filterFieldsByName", "options": {"include": {"names": shown}}},
             {
                 "id": "organize",
-                "options": {"excludeByName": {}, "indexByName": order, "renameByName": names},
+                "options": {"excludeByName": {}, "indexByName": order, "renameByName": self.columns},
             },
         ]
