@@ -281,7 +281,15 @@ mod tests {
         ] {
             check(unify_letters, spelt, Some("/"));
         }
-        check(unify_letters, b"\xc1\xa6und", Some("fund"));
+        for spelt in [
+            &b"\xc1\xa6"[..],
+            b"\xe0\x81\xa6",
+            b"\xf0\x80\x81\xa6",
+            b"\xf8\x80\x80\x81\xa6",
+            b"\xfc\x80\x80\x80\x81\xa6",
+        ] {
+            check(unify_letters, &[spelt, b"und"].concat(), Some("fund"));
+        }
         check(unify_letters_loosely, b"\xc0\x2f", Some("/"));
         check(drop_broken, b"/f\xffund", Some("/fund"));
     }
