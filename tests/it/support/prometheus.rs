@@ -70,6 +70,7 @@ impl Scraping {
         let server = Server::start(command, folder);
         let prometheus =
             Prometheus { client: Client::new(format!("http://{}", server.addr)), _server: server };
+        until("it is ready", PATIENCE, async || prometheus.client.get("/-/ready").await.status == 200).await;
         let wanted = self.targets.len();
         until("every target is scraped", PATIENCE, async || prometheus.query("up").await.len() == wanted)
             .await;
