@@ -51,7 +51,7 @@ dashboards: ## Write dashboards/*.json from dashboards/src.
 DRAW := dashboards/draw
 DRAWN_FROM := $(CURDIR)/target/dashboards.json
 
-# Not part of the tests: its packages are 400 MB, and the run is four minutes long so that there is something to see.
+# Not part of the tests: its packages are 400 MB, and the run takes minutes so that there is something to see.
 pictures: needs ## Draw docs/pictures from a longer run of the dashboards' test; needs npm and Chromium.
 	@[ -d $(DRAW)/node_modules ] || (cd $(DRAW) && npm ci --no-audit --no-fund --loglevel=error)
 	@node $(DRAW)/types.mjs

@@ -6,6 +6,8 @@ from panels import BLUE, GREEN, ORANGE, PLAIN, RED, Link, Query, Stat, Table, Th
 from promql import NOW, PURPOSE, highest, per_minute, quantile, rate, select, total
 from shares import (
     PROTECTED,
+    REASON_COLOURS,
+    ROUTE_COLOURS,
     answered,
     budget_burn,
     codes_right,
@@ -169,6 +171,7 @@ BY_ROUTE = Row(
             ),
             unit="s",
             thresholds=(Threshold(0.1, PLAIN), Threshold(0.2, ORANGE), Threshold(0.5, RED)),
+            colours=ROUTE_COLOURS,
             links=(TO_STATE,),
         ),
         TimeSeries(
@@ -185,6 +188,7 @@ BY_ROUTE = Row(
             unit="short",
             stacked=True,
             bars=True,
+            colours=REASON_COLOURS,
             links=(TO_VERIFICATION,),
         ),
     ),

@@ -11,6 +11,22 @@ OF_RELAY = 'reason!~"rejected_recipient|expired"'
 # The wallet agreed, but no code could be made.
 NOT_MADE = 'reason=~"no_reference|reference_spent|outbox_full|template_failed"'
 
+# The same thing has the same colour everywhere, and red is a failure. Other names get what is left.
+ROUTE_COLOURS = {"fund": "blue", "verify": "green", "send": "purple", "status": "yellow", "passed": "gray"}
+REASON_COLOURS = {
+    "accepted": "green",
+    "invalid": "red",
+    "locked": "purple",
+    "not_found": "orange",
+    "rate_limited": "yellow",
+    "unauthorized": "blue",
+    "ambiguous_path": "light-blue",
+    "recipient_mismatch": "light-purple",
+    "no_reference": "light-orange",
+    "state_unavailable": "dark-red",
+    "upstream_unavailable": "light-red",
+}
+
 
 def answered() -> str:
     """The share of requests on protected routes that did not fail."""

@@ -5,7 +5,7 @@ from dashboard import Dashboard, Row
 from inside import POLICIES, PROCESS
 from panels import GREEN, ORANGE, RED, Query, Stat, Threshold, TimeSeries
 from promql import NOW, PURPOSE, increase, of_action, quantile, rate, select, share, shared, shares, total
-from shares import state_answers, wallet_answers
+from shares import ROUTE_COLOURS, state_answers, wallet_answers
 
 REQUESTS, ANSWER = "otp_sidecar_http_requests_total", "otp_sidecar_http_request_duration_seconds"
 UPSTREAM, STORE = "otp_sidecar_upstream_duration_seconds", "otp_sidecar_store_duration_seconds"
@@ -142,6 +142,7 @@ TRAFFIC = Row(
             queries=(Query(total(rate(REQUESTS), "route"), "{{route}}"),),
             unit="reqps",
             stacked=True,
+            colours=ROUTE_COLOURS,
         ),
         TimeSeries(
             title="Answers by status",
@@ -168,6 +169,7 @@ WALLET = Row(
             queries=(Query(f"{quantile(0.95, UPSTREAM, 'route')} >= 0", "{{route}}"),),
             unit="s",
             width=8,
+            colours=ROUTE_COLOURS,
         ),
         TimeSeries(
             title="Requests without an answer",

@@ -4,7 +4,7 @@ from alerts import limit
 from dashboard import Dashboard, Row
 from panels import BLUE, GREEN, ORANGE, RED, Query, Stat, Threshold, TimeSeries
 from promql import NOW, PURPOSE, average, increase, per_minute, quantile, rate, share, shared, total
-from shares import budget_burn, codes_right
+from shares import REASON_COLOURS, budget_burn, codes_right
 
 INVALID = 'reason="invalid"'
 SUCCESS, COMPARED, FAILURES = "otp_verify_success_total", "otp_verify_total", "otp_verify_failures_total"
@@ -116,7 +116,7 @@ THE_RIGHT = Row(
             unit="short",
             stacked=True,
             bars=True,
-            colours={"accepted": GREEN, "invalid": RED, "locked": "purple"},
+            colours=REASON_COLOURS,
         ),
         TimeSeries(
             title="From the code's issue to its acceptance",
@@ -204,6 +204,7 @@ AND_ONLY_THEY = Row(
             unit="short",
             stacked=True,
             bars=True,
+            colours=REASON_COLOURS,
         ),
     ),
 )
