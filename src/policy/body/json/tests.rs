@@ -113,6 +113,9 @@ fn nesting_has_a_limit() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(Json::parse(&nested(32)).is_ok());
     assert!(Json::parse(&nested(33)).is_err());
+    let objects = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    assert!(Json::parse(&objects(32)).is_ok());
+    assert!(Json::parse(&objects(33)).is_err());
     assert!(Json::parse(&"[".repeat(100_000)).is_err());
 }
 
