@@ -14,6 +14,7 @@ fn values_come_back_compact() {
         Some(r#"{"a":[1,true,null],"bc":"x\u000a/"}"#),
     );
     check("\"\\ud83d\\ude00 \\\" \\\\\"", Some("\"😀 \\\" \\\\\""));
+    check(r#""\b\f\n\r\t\/""#, Some(r#""\u0008\u000c\u000a\u000d\u0009/""#));
     check("[]", Some("[]"));
     check("{}", Some("{}"));
 }
