@@ -20,6 +20,7 @@ pub mod outbox;
 pub mod reason;
 pub mod state;
 pub mod subject;
+pub mod tally;
 pub mod time;
 pub mod verify;
 pub mod window;

@@ -12,24 +12,24 @@ if standpoint ~= '' then
   local account = account_of(stored[1])
   failures, lock, reference = account.failures, lock_of(account), stored[2]
   if standpoint == 'refuse' and lock ~= 0 then
-    return { now, 'locked', lock }
+    return { now, used, 'locked', lock, failures }
   end
 end
 if not full then
   check_own()
 end
 if full then
-  return { now, 'limited', full, opens }
+  return { now, used, 'limited', full, opens, failures, lock }
 end
 record_own('o')
 if reference then
   challenge = redis.call('HMGET', ARGV[4] .. reference, 'purpose', 'binding', 'phase', 'until', 'codes')
 end
 if not challenge or not is_pending(challenge, purpose) then
-  return { now, 'admitted', failures, lock }
+  return { now, used, 'admitted', failures, lock }
 end
 local issued, expires = string.match(challenge[5], '(%d+) (%d+) [^;]+$')
 return {
-  now, 'admitted', failures, lock,
+  now, used, 'admitted', failures, lock,
   reference, challenge[2], tonumber(issued), tonumber(expires), is_reserved(challenge) and 1 or 0,
 }
