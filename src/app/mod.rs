@@ -6,6 +6,7 @@
 //! a large policy never delays a payment.
 
 pub mod host;
+pub mod lines;
 pub mod mail;
 pub mod operator;
 pub mod policies;
@@ -62,6 +63,7 @@ pub struct App {
     mail: Option<MailService>,
     outbox: Arc<ProcessOutbox>,
     ledger: Arc<dyn Ledger>,
+    telemetry: Arc<Telemetry>,
     drain: Duration,
 }
 
@@ -74,7 +76,8 @@ impl App {
         install_tls_provider();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let telemetry = Arc::new(Telemetry::new().context("the metrics are inconsistent")?);
+        let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
+        let telemetry = Arc::new(telemetry(&config, &keyring, &clock)?);
 
         let jwks = JwksRegistry::new();
         let policies =
@@ -84,7 +87,6 @@ impl App {
             config.mail.is_some() || !policies.needs_mail(),
             "the policies send codes by e-mail, but no relay is configured: give --smtp and --mail-from"
         );
-        let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
         let runtime = TrafficRuntime::new().context("the system gives no runtime")?;
         let store: Arc<dyn Store> = store(&config, &telemetry, &clock, &runtime)?;
         let outbox = Arc::new(ProcessOutbox::new(OUTBOX_CAPACITY, Arc::clone(&clock)));
@@ -124,7 +126,7 @@ impl App {
         ));
         let ledger: Arc<dyn Ledger> = Arc::clone(&store) as _;
         let admin = Arc::new(Admin {
-            telemetry,
+            telemetry: Arc::clone(&telemetry),
             ledger: Arc::clone(&ledger),
             outbox: Arc::clone(&outbox) as Arc<dyn Outbox>,
             operated: Arc::clone(&operator) as _,
@@ -132,7 +134,19 @@ impl App {
             clock,
         });
         let drain = config.drain;
-        Ok(Self { traffic, admin_listener, admin, operator, policies, jwks, mail, outbox, ledger, drain })
+        Ok(Self {
+            traffic,
+            admin_listener,
+            admin,
+            operator,
+            policies,
+            jwks,
+            mail,
+            outbox,
+            ledger,
+            telemetry,
+            drain,
+        })
     }
 
     /// Where the wallet's traffic arrives.
@@ -166,6 +180,7 @@ impl App {
         let watching = tokio::spawn(Arc::clone(&self.policies).watch());
         let keys = tokio::spawn(self.jwks.run());
         tokio::spawn(check_store(self.ledger));
+        let lines = tokio::spawn(lines::tend(Arc::clone(&self.telemetry)));
         let mail = self.mail.map(MailService::start);
         let mut traffic = self.traffic.start(self.drain)?;
         tracing::info!(listen = %traffic_addr, admin = %admin_addr, version = env!("CARGO_PKG_VERSION"), "ready");
@@ -185,6 +200,7 @@ impl App {
         };
         watching.abort();
         keys.abort();
+        lines.abort();
         let _no_receiver = stop_admin.send(true);
         let _panicked = admin.await;
         if cut > 0 || unsent > 0 {
@@ -196,6 +212,7 @@ impl App {
         } else {
             tracing::info!("stopped");
         }
+        lines::finish(&self.telemetry);
         anyhow::ensure!(!ended_early, "the traffic thread ended by itself");
         Ok(())
     }
@@ -212,6 +229,14 @@ fn listener_settings(config: &Config) -> ListenerSettings {
         max_connections: config.max_connections,
         header_timeout: config.header_timeout,
         ..ListenerSettings::default()
+    }
+}
+
+fn telemetry(config: &Config, keyring: &Keyring, clock: &Arc<dyn Clock>) -> anyhow::Result<Telemetry> {
+    let telemetry = Telemetry::new(keyring.pseudonyms()).context("the metrics are inconsistent")?;
+    match &config.audit {
+        Some(settings) => Ok(telemetry.auditing(settings, Arc::clone(clock))?),
+        None => Ok(telemetry),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod issue;
 pub mod keyring;
 pub mod lockout;
 pub mod outbox;
+pub mod pseudonym;
 pub mod reason;
 pub mod state;
 pub mod subject;

@@ -10,6 +10,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::audit::queue::LineCounters;
 use super::label::{NO_PURPOSE, PASSED, VERIFY_FAILURES, outcome};
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
 use crate::domain::reason::Reason;
@@ -69,6 +70,7 @@ pub struct Metrics {
     pub(super) reloads: IntCounterVec,
     pub(super) last_success: prometheus::Gauge,
     pub(super) policy_info: IntGaugeVec,
+    audit_lines: IntCounterVec,
 }
 
 /// Builds families and registers them. Names and labels are constants of this file, so a failure is a
@@ -158,6 +160,7 @@ impl Metrics {
             reloads: build.counters("otp_sidecar_policy_reloads_total", "Attempts to load policies.", &["result"])?,
             last_success: build.add(prometheus::Gauge::new("otp_sidecar_policy_last_success_timestamp_seconds", "When policies were last loaded."))?,
             policy_info: build.gauges("otp_sidecar_policy_info", "Always 1; the label tells which policy is in force.", &["hash"])?,
+            audit_lines: build.counters("otp_sidecar_audit_lines_total", "Audit lines written, and lines lost because they could not be.", &["result"])?,
             registry: build.0.clone(),
         })
     }
@@ -172,6 +175,7 @@ impl Metrics {
                 self.store_errors.with_label_values(&[op, reason]);
             }
         }
+        self.audit_counters();
         self.outbox_messages.with_label_values(&["email"]);
         self.outbox_oldest.with_label_values(&["email"]);
         self.prepare_route(PASSED);
@@ -200,6 +204,14 @@ impl Metrics {
                 let outcome = outcome(*reason);
                 self.decisions.with_label_values(&[route.as_str(), outcome, reason.as_str(), "enforce"]);
             }
+        }
+    }
+
+    /// The counters of the audit log, which exist without one too.
+    pub(super) fn audit_counters(&self) -> LineCounters {
+        LineCounters {
+            written: self.audit_lines.with_label_values(&["written"]),
+            dropped: self.audit_lines.with_label_values(&["dropped"]),
         }
     }
 
