@@ -11,6 +11,7 @@
 mod support;
 
 mod api;
+mod audit;
 mod architecture;
 mod backends;
 mod browser;
