@@ -152,7 +152,7 @@ pub fn admit(reply: Value, command: &AdmitCommand) -> Read<Stamped<AdmitOutcome>
         }
         "locked" => {
             let lock = reader.locked()?;
-            (AdmitOutcome::Refused(Refusal::Locked(lock)), reader.small()?, Some(lock))
+            (AdmitOutcome::Refused(Refusal::Locked(lock)), reader.small()?, reader.lock()?)
         }
         "limited" => {
             let refusal = reader.limited(&command.takes)?;
