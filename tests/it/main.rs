@@ -24,6 +24,7 @@ mod identity;
 mod identity_wire;
 mod limits_wire;
 mod lockout;
+mod logs;
 mod no_way_in;
 mod operating;
 mod other_methods;

@@ -44,6 +44,8 @@ pub(super) struct Writer {
     batch: Batch,
     /// Lost here, after they left the queue.
     lost: u64,
+    /// Lost, as written lines have said, and not told in the log yet.
+    missing: u64,
     tended: Instant,
     failing: bool,
     told: Option<Instant>,
@@ -69,6 +71,7 @@ impl Writer {
             clock,
             batch,
             lost: 0,
+            missing: 0,
             tended,
             failing: false,
             told: None,
@@ -110,8 +113,7 @@ impl Writer {
         match first {
             Ok(order) => self.take(order),
             Err(RecvTimeoutError::Timeout) => {
-                // Nothing waits: the next loss is news again.
-                self.signals.told.store(false, Ordering::Release);
+                self.calm();
                 return true;
             }
             Err(RecvTimeoutError::Disconnected) => return false,
@@ -145,8 +147,7 @@ impl Writer {
         }
         match self.sink.append(&self.batch.bytes) {
             Ok(()) => {
-                self.counters.written.inc_by(self.batch.lines);
-                self.recovered();
+                self.written();
                 self.forget();
                 true
             }
@@ -169,15 +170,20 @@ impl Writer {
         (self.batch.lines, self.batch.lost) = (0, 0);
     }
 
-    fn recovered(&mut self) {
+    fn written(&mut self) {
+        self.counters.written.inc_by(self.batch.lines);
+        self.missing += self.batch.lost;
         if std::mem::take(&mut self.failing) {
             tracing::warn!("audit lines are written again");
         }
-        if self.batch.lost > 0 {
-            tracing::error!(
-                lost = self.batch.lost,
-                "audit lines were lost; the next line that was written says so"
-            );
+    }
+
+    /// Nothing waits: what was lost meanwhile is told, and the next loss is news again.
+    fn calm(&mut self) {
+        self.signals.told.store(false, Ordering::Release);
+        let lost = std::mem::take(&mut self.missing);
+        if lost > 0 {
+            tracing::error!(lost, "audit lines were lost; those that were written next say so");
         }
     }
 
@@ -196,6 +202,7 @@ impl Writer {
             self.add(&Entry { time, lost, what: What::Process { started: false } });
             self.flush();
         }
+        self.calm();
         self.sink.finish();
         if !self.batch.bytes.is_empty() {
             self.counters.dropped.inc_by(self.batch.lines);
