@@ -27,18 +27,22 @@ local function is_full(i)
   return true
 end
 
--- How many of a list's times are later than `since`; the last one is.
+local function time_at(key, place)
+  return tonumber(redis.call('LINDEX', key, place) or 0)
+end
+
+-- How many of a list's times are later than `since`. The last one is.
 local function later_than(since, key, length)
-  if length == 1 or tonumber(redis.call('LINDEX', key, -2)) <= since then
+  if length == 1 or time_at(key, -2) <= since then
     return 1
   end
-  if length == 2 or tonumber(redis.call('LINDEX', key, 0)) > since then
+  if length == 2 or time_at(key, 0) > since then
     return length
   end
   local earlier, later = 0, length - 2
   while later - earlier > 1 do
     local middle = math.floor((earlier + later) / 2)
-    if tonumber(redis.call('LINDEX', key, middle)) > since then
+    if time_at(key, middle) > since then
       later = middle
     else
       earlier = middle
@@ -54,10 +58,11 @@ local function record(i)
     redis.call('LTRIM', key, -max, -1)
     length = max
   end
-  redis.call('PEXPIREAT', key, string.format('%d', now + per))
+  -- Before the key gets its end, which a short window may have reached by now.
   if max <= COUNTED_UP_TO then
     used[i + 1] = later_than(now - per, key, length)
   end
+  redis.call('PEXPIREAT', key, string.format('%d', now + per))
 end
 
 local function take_shared()
