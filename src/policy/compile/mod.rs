@@ -73,6 +73,7 @@ fn assemble(
     let limits = Limits::compile(document, out);
     let identity = identity::compile(document, &limits, resolver, out);
     let cors = identity::cors(document.cors.as_ref(), out);
+    let audit = identity::audit(document.audit.as_ref(), out);
     let intermediary_headers = distinct(&document.intermediary, out)
         .filter_map(|text| scalar::removable_header(text, out))
         .collect();
@@ -93,6 +94,7 @@ fn assemble(
         hash: hash::of(files),
         identity: identity?,
         cors,
+        audit,
         intermediary_headers,
         purposes,
         limits: limits.rules,
