@@ -66,12 +66,15 @@ impl Hammering {
 
     pub async fn play(&self, stage: &Stage) {
         let client = self.sidecar.client();
-        let mut users = 0;
+        let (mut users, mut rounds) = (0, 0);
+        // More and more, since on a slow machine a steady attack would soon be what is usual.
         stage
             .provoke("hammering", &["OTPLockSpike"], async || {
-                let attacked = (users..users + 2).map(|number| client.as_user(&format!("user-{number}")));
+                rounds += 1;
+                let many = 1 + rounds / 3;
+                let attacked = (users..users + many).map(|number| client.as_user(&format!("user-{number}")));
                 join_all(attacked.map(async |user| guess(&user, 3).await)).await;
-                users += 2;
+                users += many;
                 tokio::time::sleep(Duration::from_millis(500)).await;
             })
             .await;
