@@ -12,8 +12,10 @@ if standpoint ~= '' then
   failures, lock, reference = account.failures, lock_of(account), stored[2]
 end
 local refused = refusal(standpoint == 'refuse' and lock or 0)
-if refused then
-  return refused
+if refused == 'locked' then
+  return { now, 'locked', lock }
+elseif refused == 'limited' then
+  return { now, 'limited', full, opens }
 end
 if reference then
   challenge = redis.call('HMGET', ARGV[4] .. reference, 'purpose', 'binding', 'phase', 'until', 'codes')

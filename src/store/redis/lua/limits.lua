@@ -56,18 +56,18 @@ local function record_own(kind)
   end
 end
 
--- Shared limits, lock, own limits: what admit and verify do first, in this order. The reply of a refusal,
--- or nothing when there was room, which is then counted. `lock` is 0 where none refuses.
+-- Shared limits, lock, own limits: what admit and verify do first, in this order. Says 'locked' or
+-- 'limited', or nothing when there was room, which is then counted. `lock` is 0 where none refuses.
 local function refusal(lock)
   take_shared()
   if lock ~= 0 then
-    return { now, 'locked', lock }
+    return 'locked'
   end
   if not full then
     check_own()
   end
   if full then
-    return { now, 'limited', full, opens }
+    return 'limited'
   end
   record_own('o')
 end
