@@ -5,6 +5,7 @@ pub mod client;
 pub mod random;
 pub mod redis;
 pub mod sidecar;
+pub mod signal;
 pub mod smtp;
 pub mod traffic;
 pub mod wait;
