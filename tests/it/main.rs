@@ -33,6 +33,7 @@ mod secrets;
 mod settling;
 mod spellings;
 mod state;
+mod state_access;
 mod store_conformance;
 mod store_differential;
 mod store_failures;
