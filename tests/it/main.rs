@@ -28,6 +28,7 @@ mod operating;
 mod other_methods;
 mod races;
 mod reload;
+mod reload_promise;
 mod router_differential;
 mod secrets;
 mod settling;
