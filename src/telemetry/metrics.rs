@@ -123,7 +123,7 @@ impl Metrics {
         )?;
         info.with_label_values(&[
             env!("CARGO_PKG_VERSION"),
-            option_env!("OTP_SIDECAR_COMMIT").unwrap_or("unknown"),
+            env!("OTP_SIDECAR_COMMIT"),
         ])
         .set(1);
         let metrics = Self::families(&build)?;

@@ -14,6 +14,7 @@ mod api;
 mod architecture;
 mod backends;
 mod browser;
+mod build_commit;
 mod delivery;
 mod documents;
 mod express;
