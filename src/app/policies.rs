@@ -12,6 +12,7 @@ use crate::enforce::handle::{InForce, PolicyHandle};
 use crate::identity::jwks::JwksRegistry;
 use crate::identity::jwt::Authenticator;
 use crate::policy::diagnostic::{Diagnostic, Diagnostics};
+use crate::policy::reasons;
 use crate::policy::snapshot::{Action, PolicySnapshot};
 use crate::reload::{self, Outcome, ReloadReport, Reloader, Status, Subscriber, Trigger, watcher};
 use crate::server::admin::health::PolicyState;
@@ -175,7 +176,11 @@ fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {
             .cloned()
             .chain([crate::domain::id::LimitName::resend_cooldown()])
             .collect(),
-        routes: snapshot.routes.iter().map(|route| route.name.clone()).collect(),
+        routes: snapshot
+            .routes
+            .iter()
+            .map(|route| (route.name.clone(), reasons::of(&route.action)))
+            .collect(),
     }
 }
 

@@ -38,8 +38,8 @@ pub struct KnownLabels {
     pub purposes: Vec<(Purpose, &'static str)>,
     /// Every limit.
     pub limits: Vec<LimitName>,
-    /// Every route.
-    pub routes: Vec<RouteName>,
+    /// Every route, with the reasons that its decisions can have.
+    pub routes: Vec<(RouteName, Vec<Reason>)>,
 }
 
 /// All families.
@@ -121,11 +121,7 @@ impl Metrics {
             "Always 1; the labels tell which version runs.",
             &["version", "commit"],
         )?;
-        info.with_label_values(&[
-            env!("CARGO_PKG_VERSION"),
-            env!("OTP_SIDECAR_COMMIT"),
-        ])
-        .set(1);
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("OTP_SIDECAR_COMMIT")]).set(1);
         let metrics = Self::families(&build)?;
         metrics.prepare_fixed();
         Ok(metrics)
@@ -194,9 +190,9 @@ impl Metrics {
         for limit in &known.limits {
             self.rate_limit_hits.with_label_values(&[limit.as_str()]);
         }
-        for route in known.routes.iter().take(ROUTES_WITH_ZEROS) {
+        for (route, reasons) in known.routes.iter().take(ROUTES_WITH_ZEROS) {
             self.prepare_route(route.as_str());
-            for reason in Reason::ALL {
+            for reason in reasons {
                 let outcome = outcome(*reason);
                 self.decisions.with_label_values(&[route.as_str(), outcome, reason.as_str(), "enforce"]);
             }
