@@ -17,7 +17,7 @@ use crate::policy::snapshot::{Action, PolicySnapshot};
 use crate::reload::{self, Outcome, ReloadReport, Reloader, Status, Subscriber, Trigger, watcher};
 use crate::server::admin::health::PolicyState;
 use crate::telemetry::event::Event;
-use crate::telemetry::metrics::KnownLabels;
+use crate::telemetry::metrics::{KnownLabels, KnownRoute};
 use crate::telemetry::recorder::Telemetry;
 
 /// The policies of one sidecar.
@@ -179,7 +179,11 @@ fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {
         routes: snapshot
             .routes
             .iter()
-            .map(|route| (route.name.clone(), reasons::of(&route.action)))
+            .map(|route| KnownRoute {
+                name: route.name.clone(),
+                action: route.action.as_str(),
+                reasons: reasons::of(&route.action),
+            })
             .collect(),
     }
 }

@@ -14,6 +14,7 @@ fn values_come_back_compact() {
         Some(r#"{"a":[1,true,null],"bc":"x\u000a/"}"#),
     );
     check("\"\\ud83d\\ude00 \\\" \\\\\"", Some("\"😀 \\\" \\\\\""));
+    check(r#""\b\f\n\r\t\/""#, Some(r#""\u0008\u000c\u000a\u000d\u0009/""#));
     check("[]", Some("[]"));
     check("{}", Some("{}"));
 }
@@ -71,6 +72,10 @@ fn numbers_are_those_that_every_reader_keeps() {
         "2.5e-7",
         "9007199254740991",
         "-9007199254740991",
+        "123456789.012345",
+        "-0.00000000000001",
+        "1e30",
+        "1E-30",
     ] {
         check(number, Some(number));
     }
@@ -94,6 +99,9 @@ fn numbers_are_those_that_every_reader_keeps() {
         "-9007199254740992",
         "18446744073709551616",
         "0.1000000000000000055",
+        "123456789.0123456",
+        "0.000000000000001",
+        "1234567890123456e0",
         "1.1e1.1",
         "1a",
     ] {
@@ -106,6 +114,9 @@ fn nesting_has_a_limit() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(Json::parse(&nested(32)).is_ok());
     assert!(Json::parse(&nested(33)).is_err());
+    let objects = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    assert!(Json::parse(&objects(32)).is_ok());
+    assert!(Json::parse(&objects(33)).is_err());
     assert!(Json::parse(&"[".repeat(100_000)).is_err());
 }
 
