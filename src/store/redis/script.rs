@@ -22,16 +22,17 @@ const TIME: &str = include_str!("lua/time.lua");
 const LIMITS: &str = include_str!("lua/limits.lua");
 const ACCOUNT: &str = include_str!("lua/account.lua");
 const CHALLENGE: &str = include_str!("lua/challenge.lua");
+const LISTED: &str = include_str!("lua/listed.lua");
 
 /// [`crate::domain::admit::admit`].
 pub static ADMIT: LazyLock<Script> =
     LazyLock::new(|| Script::of(&[TIME, LIMITS, ACCOUNT, CHALLENGE, include_str!("lua/admit.lua")]));
 /// [`crate::domain::issue::issue`].
 pub static ISSUE: LazyLock<Script> =
-    LazyLock::new(|| Script::of(&[TIME, ACCOUNT, CHALLENGE, include_str!("lua/issue.lua")]));
+    LazyLock::new(|| Script::of(&[TIME, ACCOUNT, CHALLENGE, LISTED, include_str!("lua/issue.lua")]));
 /// [`crate::domain::verify::verify`].
 pub static VERIFY: LazyLock<Script> =
-    LazyLock::new(|| Script::of(&[TIME, LIMITS, ACCOUNT, CHALLENGE, include_str!("lua/verify.lua")]));
+    LazyLock::new(|| Script::of(&[TIME, LIMITS, ACCOUNT, CHALLENGE, LISTED, include_str!("lua/verify.lua")]));
 /// [`crate::domain::verify::settle`].
 pub static SETTLE: LazyLock<Script> =
     LazyLock::new(|| Script::of(&[TIME, CHALLENGE, include_str!("lua/settle.lua")]));
