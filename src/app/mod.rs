@@ -10,6 +10,7 @@ pub mod lines;
 pub mod mail;
 pub mod operator;
 pub mod policies;
+pub mod state;
 pub mod traffic;
 
 use std::net::SocketAddr;
@@ -174,12 +175,12 @@ impl App {
         let (traffic_addr, admin_addr) = (self.traffic_addr()?, self.admin_addr()?);
         let admin_listener = TcpListener::from_std(self.admin_listener)?;
         let (stop_admin, mut admin_stops) = watch::channel(false);
+        let store = tokio::spawn(state::watch(self.ledger, Arc::clone(&self.admin.telemetry)));
         let admin = tokio::spawn(admin::run(admin_listener, self.admin, async move {
             let _ended = admin_stops.wait_for(|stop| *stop).await;
         }));
         let watching = tokio::spawn(Arc::clone(&self.policies).watch());
         let keys = tokio::spawn(self.jwks.run());
-        tokio::spawn(check_store(self.ledger));
         let lines = tokio::spawn(lines::tend(Arc::clone(&self.telemetry)));
         let mail = self.mail.map(MailService::start);
         let mut traffic = self.traffic.start(self.drain)?;
@@ -201,6 +202,7 @@ impl App {
         watching.abort();
         keys.abort();
         lines.abort();
+        store.abort();
         let _no_receiver = stop_admin.send(true);
         let _panicked = admin.await;
         if cut > 0 || unsent > 0 {
@@ -276,18 +278,4 @@ fn store(
             Arc::new(Observed::new(redis, Arc::clone(telemetry)))
         }
     })
-}
-
-/// Says at start what is wrong with the store, without keeping anything from starting.
-async fn check_store(ledger: Arc<dyn Ledger>) {
-    match ledger.health().await {
-        Ok(health) => {
-            for warning in health.warnings {
-                tracing::warn!(store = health.kind, "{warning}");
-            }
-        }
-        Err(error) => {
-            tracing::warn!(error = %error, "the store does not answer yet: intercepted routes answer 503")
-        }
-    }
 }

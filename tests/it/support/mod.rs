@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backend;
 pub mod client;
+pub mod prometheus;
 pub mod random;
 pub mod redis;
 pub mod sidecar;
