@@ -67,7 +67,7 @@ impl Enforcer {
 
     /// Settles the reservation as the upstream's answer demands. When the store does not answer now,
     /// the challenge stays reserved, which is safe: its code cannot be used again.
-    async fn settle(&self, context: &Arc<Context>, rule: &VerifyRule, hold: Hold, answer: Answer) {
+    async fn settle(&self, context: &Context, rule: &VerifyRule, hold: Hold, answer: Answer) {
         let (purpose, age) = (hold.purpose.clone(), hold.age);
         let actor = context.actor();
         let telemetry = &self.parts.telemetry;
@@ -80,7 +80,10 @@ impl Enforcer {
         };
         let settlement = command.settlement;
         match self.parts.store.settle(&command).await {
-            Ok(stamped) if stamped.outcome == SettleOutcome::Settled => settled(ended(settlement)),
+            Ok(stamped) if stamped.outcome == SettleOutcome::Settled => settled(match settlement {
+                Settlement::Commit => Settled::Committed,
+                Settlement::Release => Settled::Released,
+            }),
             Ok(_) => {
                 let detail = "the store no longer knows the reservation";
                 telemetry.emit(&Event::Unsettled { actor, detail });
@@ -90,12 +93,7 @@ impl Enforcer {
                 let detail = error.to_string();
                 telemetry.emit(&Event::Unsettled { actor, detail: &detail });
                 settled(Settled::Held);
-                let (context, telemetry) = (Arc::clone(context), Arc::clone(telemetry));
-                let purpose = purpose.clone();
-                self.settle_later(command, move || {
-                    let (actor, result) = (context.actor(), ended(settlement));
-                    telemetry.emit(&Event::Settled { actor, purpose: &purpose, result, age });
-                });
+                self.settle_later(command);
             }
         }
         match settlement {
@@ -115,22 +113,17 @@ impl Enforcer {
         if matches!(error, StoreError::Unreachable(_) | StoreError::Overloaded) {
             return;
         }
-        let release = SettleCommand {
+        self.settle_later(SettleCommand {
             subject: command.subject.clone(),
             reference: command.reference.clone(),
             request: command.request.clone(),
             settlement: Settlement::Release,
-        };
-        self.settle_later(release, || {});
+        });
     }
 
-    fn settle_later(&self, command: SettleCommand, tell: impl FnOnce() + Send + 'static) {
+    fn settle_later(&self, command: SettleCommand) {
         let store = Arc::clone(&self.parts.store);
-        tokio::spawn(async move {
-            if retry_settlement(store.as_ref(), &command).await {
-                tell();
-            }
-        });
+        tokio::spawn(async move { retry_settlement(store.as_ref(), &command).await });
     }
 
     fn note_outcome(&self, context: &Context, facts: &Facts, stamped: &Stamped<VerifyOutcome>) {
@@ -185,24 +178,14 @@ impl Enforcer {
     }
 }
 
-/// How a reservation ended that the store has settled.
-fn ended(settlement: Settlement) -> Settled {
-    match settlement {
-        Settlement::Commit => Settled::Committed,
-        Settlement::Release => Settled::Released,
-    }
-}
-
-/// Says whether it was settled.
-async fn retry_settlement(store: &dyn Challenges, command: &SettleCommand) -> bool {
+async fn retry_settlement(store: &dyn Challenges, command: &SettleCommand) {
     for attempt in 0..SETTLE_TRIES {
         tokio::time::sleep(Duration::from_millis(200) * 3_u32.pow(attempt)).await;
         // What timed out may still be on its way to the store, and take effect after a first release.
         let settled =
             store.settle(command).await.is_ok_and(|stamped| stamped.outcome == SettleOutcome::Settled);
         if settled {
-            return true;
+            return;
         }
     }
-    false
 }

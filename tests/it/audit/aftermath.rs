@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use super::World;
 use crate::support::audit::assert_fits_the_schema;
 use crate::support::backend::Mood;
-use crate::support::redis::RedisServer;
-use crate::support::sidecar::{Start, changed, funded};
+use crate::support::sidecar::{changed, funded};
 
 const FUND: &str = "/api/wallet/fund";
 const VERIFY: &str = "/api/wallet/verify-otp";
@@ -107,23 +106,4 @@ async fn reloads_are_told_with_the_policy_in_force() {
     let decided = world.audit.awaited("decision", |_| true).await;
     assert_eq!(decided["policy"], next["policy"]);
     assert_fits_the_schema(&world.audit.text());
-}
-
-#[tokio::test]
-async fn a_settlement_that_the_store_takes_later_is_told_then() {
-    let redis = RedisServer::start();
-    let patient = |start: Start| start.redis(&redis).env("OTP_SIDECAR_STORE_DEADLINE", "2s");
-    let world = World::started(&[], patient).await;
-    let jane = world.user("jane");
-    let (reference, code) = funded(&jane, &world.mailbox).await;
-    let gate = world.backend.hold(VERIFY);
-    let seen = world.backend.seen().len();
-    let asking = tokio::spawn(async move { jane.verify(&reference, &code).await });
-    world.backend.wait_for(seen + 1).await;
-    redis.freeze();
-    gate.notify_one();
-    world.audit.awaited("settled", |line| line["result"] == "held").await;
-    redis.thaw();
-    world.audit.awaited("settled", |line| line["result"] == "committed").await;
-    assert_eq!(asking.await.unwrap().status, 200);
 }
