@@ -274,6 +274,7 @@ fn store(
                 None => RedisStore::new(&settings),
             }
             .context("--state")?;
+            let redis = if config.audit.is_some() { redis } else { redis.briefly() };
             Arc::new(Observed::new(redis, Arc::clone(telemetry)))
         }
     })

@@ -31,7 +31,7 @@ use otp_sidecar::telemetry::log::{self, Format};
 use otp_sidecar::telemetry::recorder::Telemetry;
 use zeroize::Zeroizing;
 
-use crate::support::client::{Client, JWT_SECRET};
+use crate::support::client::{Client, JWT_SECRET, token};
 use crate::support::sidecar::shipped_policies;
 
 const CHILD: &str = "OTP_TEST_PANICS";
@@ -92,8 +92,8 @@ async fn a_process_in_which_everything_falls() {
     }
     log::start(Format::Json);
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client =
-        Client::new(format!("http://{}", socket.local_addr().unwrap())).as_user("jane.doe@example.com");
+    let client = Client::new(format!("http://{}", socket.local_addr().unwrap()))
+        .with_token(token("jane.doe@example.com", "jane.doe@example.com"));
     let handler = Arc::new(Guarded(Arc::new(enforcer())));
     let serving = tokio::spawn(listener::run(
         socket,
