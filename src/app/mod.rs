@@ -6,6 +6,7 @@
 //! a large policy never delays a payment.
 
 pub mod host;
+pub mod lines;
 pub mod mail;
 pub mod operator;
 pub mod policies;
@@ -63,6 +64,7 @@ pub struct App {
     mail: Option<MailService>,
     outbox: Arc<ProcessOutbox>,
     ledger: Arc<dyn Ledger>,
+    telemetry: Arc<Telemetry>,
     drain: Duration,
 }
 
@@ -75,7 +77,8 @@ impl App {
         install_tls_provider();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let telemetry = Arc::new(Telemetry::new().context("the metrics are inconsistent")?);
+        let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
+        let telemetry = Arc::new(telemetry(&config, &keyring, &clock)?);
 
         let jwks = JwksRegistry::new();
         let policies =
@@ -85,7 +88,6 @@ impl App {
             config.mail.is_some() || !policies.needs_mail(),
             "the policies send codes by e-mail, but no relay is configured: give --smtp and --mail-from"
         );
-        let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
         let runtime = TrafficRuntime::new().context("the system gives no runtime")?;
         let store: Arc<dyn Store> = store(&config, &telemetry, &clock, &runtime)?;
         let outbox = Arc::new(ProcessOutbox::new(OUTBOX_CAPACITY, Arc::clone(&clock)));
@@ -125,7 +127,7 @@ impl App {
         ));
         let ledger: Arc<dyn Ledger> = Arc::clone(&store) as _;
         let admin = Arc::new(Admin {
-            telemetry,
+            telemetry: Arc::clone(&telemetry),
             ledger: Arc::clone(&ledger),
             outbox: Arc::clone(&outbox) as Arc<dyn Outbox>,
             operated: Arc::clone(&operator) as _,
@@ -133,7 +135,19 @@ impl App {
             clock,
         });
         let drain = config.drain;
-        Ok(Self { traffic, admin_listener, admin, operator, policies, jwks, mail, outbox, ledger, drain })
+        Ok(Self {
+            traffic,
+            admin_listener,
+            admin,
+            operator,
+            policies,
+            jwks,
+            mail,
+            outbox,
+            ledger,
+            telemetry,
+            drain,
+        })
     }
 
     /// Where the wallet's traffic arrives.
@@ -167,6 +181,7 @@ impl App {
         }));
         let watching = tokio::spawn(Arc::clone(&self.policies).watch());
         let keys = tokio::spawn(self.jwks.run());
+        let lines = tokio::spawn(lines::tend(Arc::clone(&self.telemetry)));
         let mail = self.mail.map(MailService::start);
         let mut traffic = self.traffic.start(self.drain)?;
         tracing::info!(listen = %traffic_addr, admin = %admin_addr, version = env!("CARGO_PKG_VERSION"), "ready");
@@ -187,6 +202,7 @@ impl App {
         watching.abort();
         keys.abort();
         store.abort();
+        lines.abort();
         let _no_receiver = stop_admin.send(true);
         let _panicked = admin.await;
         if cut > 0 || unsent > 0 {
@@ -198,6 +214,7 @@ impl App {
         } else {
             tracing::info!("stopped");
         }
+        lines::finish(&self.telemetry);
         anyhow::ensure!(!ended_early, "the traffic thread ended by itself");
         Ok(())
     }
@@ -214,6 +231,14 @@ fn listener_settings(config: &Config) -> ListenerSettings {
         max_connections: config.max_connections,
         header_timeout: config.header_timeout,
         ..ListenerSettings::default()
+    }
+}
+
+fn telemetry(config: &Config, keyring: &Keyring, clock: &Arc<dyn Clock>) -> anyhow::Result<Telemetry> {
+    let telemetry = Telemetry::new(keyring.pseudonyms()).context("the metrics are inconsistent")?;
+    match &config.audit {
+        Some(settings) => Ok(telemetry.auditing(settings, Arc::clone(clock))?),
+        None => Ok(telemetry),
     }
 }
 

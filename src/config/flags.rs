@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::audit::AuditFlags;
 use super::secret::CodeKeys;
 use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
 use crate::delivery::target::{SmtpTarget, parse_smtp};
@@ -97,6 +98,10 @@ pub struct ServeFlags {
     /// How log lines look: json or pretty. The level is set by RUST_LOG.
     #[arg(long, env = "OTP_SIDECAR_LOG", default_value = "json", value_name = "FORMAT")]
     pub log: String,
+
+    /// The audit log.
+    #[command(flatten)]
+    pub audit: AuditFlags,
 }
 
 impl ServeFlags {
@@ -131,6 +136,7 @@ impl ServeFlags {
             max_connections: 1_000,
             max_body: text("64KiB"),
             log: text("pretty"),
+            audit: AuditFlags::off(),
         }
     }
 }
@@ -184,6 +190,7 @@ impl ServeFlags {
         .map(|(flag, text)| p.take(flag, duration::duration(text)));
         let max_body = p.take("max-body", duration::size(&self.max_body));
         let log = p.take("log", log_format(&self.log));
+        let audit = self.audit.check(|flag, problem| p.0.push(format!("--{flag}: {problem}")));
         let max_connections = p.take(
             "max-connections",
             if self.max_connections > 0 {
@@ -212,6 +219,7 @@ impl ServeFlags {
                 max_connections: max_connections?,
                 max_body: max_body?,
                 log: log?,
+                audit,
             })
         };
         match complete() {

@@ -1,6 +1,7 @@
 //! Settings that need a restart: flags of `serve`, each also an environment variable. Everything an
 //! operator tunes while the sidecar runs is policy, not here.
 
+pub mod audit;
 pub mod duration;
 pub mod flags;
 pub mod secret;
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::delivery::target::SmtpTarget;
 use crate::domain::keyring::KeyId;
 use crate::proxy::upstream::Target;
+use crate::telemetry::audit::settings::AuditSettings;
 use crate::telemetry::log::Format;
 
 /// Every setting, checked.
@@ -52,6 +54,8 @@ pub struct Config {
     pub max_body: usize,
     /// How log lines look.
     pub log: Format,
+    /// The audit log, if there is to be one.
+    pub audit: Option<AuditSettings>,
 }
 
 /// The mail relay and the sender.

@@ -6,6 +6,7 @@ use super::id::Purpose;
 use super::lockout::Lock;
 use super::state::State;
 use super::subject::Subject;
+use super::tally::{AccountTally, Tally};
 use super::time::Timestamp;
 use super::window::{Count, Limited, Take};
 
@@ -58,26 +59,32 @@ pub enum AdmitOutcome {
     Refused(Refusal),
 }
 
-/// Decides. A lock comes before a limit; limits without a subject are counted in any case, those
-/// with one all together or not at all.
+/// The outcome of [`decide`].
 pub fn admit(state: &mut State, command: &AdmitCommand, now: Timestamp) -> AdmitOutcome {
-    let full = state.take_shared(&command.takes, now);
-    let standing = command.standpoint.as_ref().map(|at| standing(state, at, now)).unwrap_or_default();
-    let refuse_locked = command.standpoint.as_ref().is_some_and(|at| at.refuse_locked);
-    if let Some(lock) = standing.lock.filter(|_| refuse_locked) {
-        return AdmitOutcome::Refused(Refusal::Locked(lock));
-    }
-    if let Some(full) = full.or_else(|| state.check_own(&command.takes, now)) {
-        return AdmitOutcome::Refused(Refusal::Limited(full));
-    }
-    for take in command.takes.iter().filter(|take| take.is_own() && take.count == Count::All) {
-        state.record(take, now);
-    }
-    AdmitOutcome::Admitted(standing)
+    decide(state, command, now).0
 }
 
-fn standing(state: &State, at: &Standpoint, now: Timestamp) -> Standing {
+/// Decides, and tells what was counted. A lock comes before a limit; limits without a subject are counted
+/// in any case, those with one all together or not at all.
+pub fn decide(state: &mut State, command: &AdmitCommand, now: Timestamp) -> (AdmitOutcome, Tally) {
+    let mut tally = Tally::about(&command.takes);
+    let full = state.take_shared(&command.takes, now, &mut tally);
+    let standing = command.standpoint.as_ref().map(|at| standing(state, at, now, &mut tally));
+    let standing = standing.unwrap_or_default();
+    let refuse_locked = command.standpoint.as_ref().is_some_and(|at| at.refuse_locked);
+    if let Some(lock) = standing.lock.filter(|_| refuse_locked) {
+        return (AdmitOutcome::Refused(Refusal::Locked(lock)), tally);
+    }
+    if let Some(full) = full.or_else(|| state.check_own(&command.takes, now, &mut tally)) {
+        return (AdmitOutcome::Refused(Refusal::Limited(full)), tally);
+    }
+    state.record_own(&command.takes, Count::All, now, &mut tally);
+    (AdmitOutcome::Admitted(standing), tally)
+}
+
+fn standing(state: &State, at: &Standpoint, now: Timestamp, tally: &mut Tally) -> Standing {
     let account = state.account(&at.subject, &at.purpose, now);
+    tally.account = Some(AccountTally::of(&at.purpose, &account, now));
     Standing {
         failures: account.failures,
         lock: account.lock(now),

@@ -15,11 +15,15 @@ use zeroize::Zeroizing;
 
 use super::code::Code;
 use super::id::{InvalidId, Reference};
+use super::pseudonym::Pseudonyms;
 use super::subject::Subject;
 
 /// What the digest key is derived for (the `info` of HKDF, RFC 5869). Changing it makes every code
 /// in every store unreadable.
 const DIGEST_PURPOSE: &[u8] = b"otp-sidecar code digest v1";
+
+/// What the key of pseudonyms is derived for.
+const PSEUDONYM_PURPOSE: &[u8] = b"otp-sidecar pseudonyms v1";
 
 /// The public name of a key: 1 to 16 letters, digits, `-` or `_`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,16 +86,26 @@ struct Key {
 /// The configured keys: the first signs, all of them verify.
 pub struct Keyring {
     keys: Vec<Key>,
+    pseudonym_key: Zeroizing<[u8; 32]>,
 }
 
 impl Keyring {
     /// Derives the working keys from the configured ones, newest first. `None` without any key.
     pub fn new(keys: impl IntoIterator<Item = (KeyId, Zeroizing<[u8; 32]>)>) -> Option<Self> {
+        let mut pseudonym_key = None;
         let keys: Vec<Key> = keys
             .into_iter()
-            .map(|(kid, secret)| Key { kid, digest_key: derive(&secret, DIGEST_PURPOSE) })
+            .map(|(kid, secret)| {
+                pseudonym_key.get_or_insert_with(|| derive(&secret, PSEUDONYM_PURPOSE));
+                Key { kid, digest_key: derive(&secret, DIGEST_PURPOSE) }
+            })
             .collect();
-        if keys.is_empty() { None } else { Some(Self { keys }) }
+        pseudonym_key.map(|pseudonym_key| Self { keys, pseudonym_key })
+    }
+
+    /// Names for people and addresses, under a key derived from the signing one.
+    pub fn pseudonyms(&self) -> Pseudonyms {
+        Pseudonyms::new(self.pseudonym_key.clone())
     }
 
     /// The digest under which a new code is stored.

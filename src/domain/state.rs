@@ -6,8 +6,9 @@ use super::challenge::Challenge;
 use super::id::{LimitName, Purpose, Reference};
 use super::lockout::Account;
 use super::subject::Subject;
+use super::tally::Tally;
 use super::time::Timestamp;
-use super::window::{Bucket, Limited, Owner, Take};
+use super::window::{Bucket, Count, Limited, Owner, Take};
 
 /// The remembered state of one deployment.
 #[derive(Debug, Clone, Default)]
@@ -29,31 +30,49 @@ pub struct Census {
 
 impl State {
     /// Counts every limit that has no subject, each for itself, and names the fullest that refuses.
-    pub(super) fn take_shared(&mut self, takes: &[Take], now: Timestamp) -> Option<Limited> {
+    pub(super) fn take_shared(
+        &mut self,
+        takes: &[Take],
+        now: Timestamp,
+        tally: &mut Tally,
+    ) -> Option<Limited> {
         let mut refused = None;
-        for take in takes.iter().filter(|take| !take.is_own()) {
+        for (place, take) in takes.iter().enumerate().filter(|(_, take)| !take.is_own()) {
             match self.full(take, now) {
-                Some(full) => keep_longest(&mut refused, full),
-                None => self.record(take, now),
+                Some(full) => {
+                    tally.found_full(place);
+                    keep_longest(&mut refused, full);
+                }
+                None => self.record(take, now, place, tally),
             }
         }
         refused
     }
 
     /// The limits with a subject that are full. Counts nothing.
-    pub(super) fn check_own(&self, takes: &[Take], now: Timestamp) -> Option<Limited> {
+    pub(super) fn check_own(&self, takes: &[Take], now: Timestamp, tally: &mut Tally) -> Option<Limited> {
         let mut refused = None;
-        for take in takes.iter().filter(|take| take.is_own()) {
+        for (place, take) in takes.iter().enumerate().filter(|(_, take)| take.is_own()) {
             if let Some(full) = self.full(take, now) {
+                tally.found_full(place);
                 keep_longest(&mut refused, full);
             }
         }
         refused
     }
 
-    /// Counts one event under one limit.
-    pub(super) fn record(&mut self, take: &Take, now: Timestamp) {
-        self.buckets.entry((take.limit.clone(), take.owner.clone())).or_default().record(take, now);
+    /// Counts one event under every limit with a subject that counts such events.
+    pub(super) fn record_own(&mut self, takes: &[Take], count: Count, now: Timestamp, tally: &mut Tally) {
+        for (place, take) in takes.iter().enumerate() {
+            if take.is_own() && take.count == count {
+                self.record(take, now, place, tally);
+            }
+        }
+    }
+
+    fn record(&mut self, take: &Take, now: Timestamp, place: usize, tally: &mut Tally) {
+        let bucket = self.buckets.entry((take.limit.clone(), take.owner.clone())).or_default();
+        tally.counted(place, bucket.record(take, now));
     }
 
     fn full(&self, take: &Take, now: Timestamp) -> Option<Limited> {

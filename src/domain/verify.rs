@@ -14,6 +14,7 @@ use super::keyring::Digest;
 use super::lockout::{Lock, LockoutRule};
 use super::state::State;
 use super::subject::Subject;
+use super::tally::{AccountTally, Change, Tally};
 use super::time::Timestamp;
 use super::window::{Count, Take};
 
@@ -81,27 +82,35 @@ pub enum VerifyOutcome {
     Refused(Refusal),
 }
 
-/// Decides, counts and reserves.
+/// The outcome of [`decide`].
 pub fn verify(state: &mut State, command: &VerifyCommand, now: Timestamp) -> VerifyOutcome {
-    let full = state.take_shared(&command.takes, now);
+    decide(state, command, now).0
+}
+
+/// Decides, counts and reserves, and tells what was counted.
+pub fn decide(state: &mut State, command: &VerifyCommand, now: Timestamp) -> (VerifyOutcome, Tally) {
+    let mut tally = Tally::about(&command.takes);
+    let full = state.take_shared(&command.takes, now, &mut tally);
     let found = state.challenge(&command.subject, &command.reference, now).and_then(|challenge| {
         let lockout = command.lockouts.iter().find(|(purpose, _)| *purpose == challenge.purpose)?;
         Some((challenge.clone(), &lockout.1))
     });
     if let Some((challenge, _)) = &found {
         let account = state.account(&command.subject, &challenge.purpose, now);
+        tally.account = Some(AccountTally::of(&challenge.purpose, &account, now));
         if let Some(lock) = account.lock(now) {
-            return VerifyOutcome::Refused(Refusal::Locked(lock));
+            return (VerifyOutcome::Refused(Refusal::Locked(lock)), tally);
         }
     }
-    if let Some(full) = full.or_else(|| state.check_own(&command.takes, now)) {
-        return VerifyOutcome::Refused(Refusal::Limited(full));
+    if let Some(full) = full.or_else(|| state.check_own(&command.takes, now, &mut tally)) {
+        return (VerifyOutcome::Refused(Refusal::Limited(full)), tally);
     }
-    record_own(state, command, Count::All, now);
-    match found {
+    state.record_own(&command.takes, Count::All, now, &mut tally);
+    let outcome = match found {
         None => VerifyOutcome::Unknown,
-        Some((challenge, rule)) => compare(state, command, &challenge, rule, now),
-    }
+        Some((challenge, rule)) => compare(state, command, &challenge, rule, now, &mut tally),
+    };
+    (outcome, tally)
 }
 
 fn compare(
@@ -110,6 +119,7 @@ fn compare(
     challenge: &Challenge,
     rule: &LockoutRule,
     now: Timestamp,
+    tally: &mut Tally,
 ) -> VerifyOutcome {
     let purpose = challenge.purpose.clone();
     match challenge.phase {
@@ -124,6 +134,7 @@ fn compare(
     if let Some(code) = live.iter().find(|code| is_presented(&code.digest)) {
         let age = now.since(code.issued_at);
         reserve(state, command, &purpose, now);
+        note_after(tally, 0, None);
         return VerifyOutcome::Reserved { purpose, binding: challenge.binding.clone(), age };
     }
     if live.is_empty() || expired.iter().any(|code| is_presented(&code.digest)) {
@@ -132,11 +143,19 @@ fn compare(
     if !live.iter().any(|code| is_known(&code.digest)) {
         return VerifyOutcome::UnknownKey { purpose };
     }
-    record_own(state, command, Count::Failures, now);
+    state.record_own(&command.takes, Count::Failures, now, tally);
     let mut account = state.account(&command.subject, &purpose, now);
     let failed = account.fail(rule, now);
+    note_after(tally, account.failures, failed.lock);
     state.keep_account(&command.subject, &purpose, account);
     VerifyOutcome::Mismatch { purpose, left: failed.left, lock: failed.lock }
+}
+
+fn note_after(tally: &mut Tally, failures: u32, lock: Option<Lock>) {
+    if let Some(account) = &mut tally.account {
+        account.failures = Change { after: failures, ..account.failures };
+        account.lock = Change { after: lock, ..account.lock };
+    }
 }
 
 fn reserve(state: &mut State, command: &VerifyCommand, purpose: &Purpose, now: Timestamp) {
@@ -148,12 +167,6 @@ fn reserve(state: &mut State, command: &VerifyCommand, purpose: &Purpose, now: T
     if account != Default::default() {
         account.succeed();
         state.keep_account(&command.subject, purpose, account);
-    }
-}
-
-fn record_own(state: &mut State, command: &VerifyCommand, count: Count, now: Timestamp) {
-    for take in command.takes.iter().filter(|take| take.is_own() && take.count == count) {
-        state.record(take, now);
     }
 }
 

@@ -84,12 +84,15 @@ impl Bucket {
         (opens > now).then_some(opens)
     }
 
-    /// Counts one event, and forgets what can no longer decide.
-    pub fn record(&mut self, take: &Take, now: Timestamp) {
+    /// Counts one event, and forgets what can no longer decide. Tells which event it is in the window
+    /// that ends with it, from 1.
+    pub fn record(&mut self, take: &Take, now: Timestamp) -> u32 {
         self.times.push_back(now);
         let surplus = self.times.len().saturating_sub(take.max as usize);
         self.times.drain(..surplus);
         self.expires_at = now.plus(take.per);
+        let left_behind = self.times.partition_point(|time| time.plus(take.per) <= now);
+        u32::try_from(self.times.len() - left_behind).unwrap_or(u32::MAX)
     }
 }
 

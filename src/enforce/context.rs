@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http::{HeaderMap, HeaderValue, Request, header};
 
 use super::Parts;
+use super::audit::Known;
 use super::handle::InForce;
 use crate::domain::id::RequestId;
 use crate::domain::subject::Subject;
@@ -32,6 +33,8 @@ pub struct Context {
     pub traceparent: Option<String>,
     /// The caller, once known.
     pub subject: OnceLock<Subject>,
+    /// What its audit line will say.
+    pub known: Known,
 }
 
 impl Context {
@@ -55,6 +58,7 @@ impl Context {
             trace: traceparent.as_deref().and_then(|value| value.get(3..35)).map(str::to_owned),
             traceparent,
             subject: OnceLock::new(),
+            known: Known::default(),
         }
     }
 }

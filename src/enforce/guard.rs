@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
 use hyper::body::{Body as _, Incoming};
 
+use super::audit::Allowed;
 use super::context::Context;
 use super::{Enforcer, failure, unanswered};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
@@ -94,10 +95,13 @@ impl Enforcer {
         }
         let takes = limits.iter().map(|limit| take(limit, None, None, context.client)).collect();
         match self.parts.store.admit(&AdmitCommand { standpoint: None, takes }).await {
-            Ok(stamped) => match stamped.outcome {
-                AdmitOutcome::Admitted(_) => Err(Denial::Unauthorized),
-                AdmitOutcome::Refused(refusal) => Err(Denial::refused(refusal, stamped.at)),
-            },
+            Ok(stamped) => {
+                context.known.counted(stamped.at, &stamped.tally);
+                match stamped.outcome {
+                    AdmitOutcome::Admitted(_) => Err(Denial::Unauthorized),
+                    AdmitOutcome::Refused(refusal) => Err(Denial::refused(refusal, stamped.at)),
+                }
+            }
             Err(_) => Err(Denial::Unauthorized),
         }
     }
@@ -144,7 +148,9 @@ impl Enforcer {
         };
         let command = limit::before(&context.route, caller.as_ref(), context.client);
         let stamped = self.parts.store.admit(&command).await.map_err(|error| unavailable(&error))?;
+        context.known.counted(stamped.at, &stamped.tally);
         let (admission, _) = crate::policy::issue::admitted(stamped.outcome, stamped.at)?;
+        self.allowed(context, Allowed::Admitted);
         self.decided(context, Reason::Admitted);
         let request = self.prepared(context, Request::from_parts(head, body));
         self.forward(context, admission, request, Care::Plain).await.map_err(|error| unanswered(&error))

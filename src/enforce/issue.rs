@@ -3,6 +3,7 @@
 use http::{HeaderMap, header};
 
 use super::answer::{self, ReadAnswer};
+use super::audit::Allowed;
 use super::context::Context;
 use super::guard::{Decided, Judged, unavailable};
 use super::{Enforcer, unanswered};
@@ -23,7 +24,9 @@ impl Enforcer {
         let recipient = judged.facts.recipient(&rule.recipient)?;
         let command = issue::before(&context.route, &rule.purpose, &judged.facts);
         let stamped = self.parts.store.admit(&command).await.map_err(|error| unavailable(&error))?;
+        context.known.counted(stamped.at, &stamped.tally);
         let (admission, _) = issue::admitted(stamped.outcome, stamped.at)?;
+        self.allowed(context, Allowed::Admitted);
 
         let mut request = self.judged_request(context, &judged);
         ask_for_readable(request.headers_mut());
@@ -87,10 +90,13 @@ impl Enforcer {
         match stamped.outcome {
             IssueOutcome::Issued { .. } => {
                 slot.put(message);
+                context.known.reference(&reference);
+                self.allowed(context, Allowed::Issued);
                 let actor = context.actor();
                 self.parts.telemetry.emit(&Event::CodeIssued {
                     actor,
                     purpose: &purpose.name,
+                    reference: &reference,
                     channel: purpose.channel.as_str(),
                     recipient: &recipient,
                     expires_in: purpose.ttl,

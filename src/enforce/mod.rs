@@ -6,6 +6,7 @@
 //! to it that a request that was let through also runs to its end when its client has gone.
 
 pub mod answer;
+pub mod audit;
 pub mod context;
 pub mod guard;
 pub mod handle;
@@ -217,6 +218,7 @@ impl Enforcer {
         if let Denial::RateLimited { limit, retry_at, .. } = denial {
             telemetry.emit(&Event::LimitHit { actor, limit, retry_at: *retry_at });
         }
+        self.refused(context, denial);
         respond::deny(denial, &context.in_force.snapshot.cors, context.origin.as_ref(), &context.request)
     }
 }
@@ -260,6 +262,9 @@ impl Context {
             request: &self.request,
             subject: self.subject.get(),
             trace: self.trace.as_deref(),
+            policy: &self.in_force.snapshot.hash,
+            client: self.client,
+            forms: self.in_force.snapshot.audit,
         }
     }
 }

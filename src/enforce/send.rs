@@ -3,6 +3,7 @@
 use http::{Response, StatusCode};
 use serde_json::json;
 
+use super::audit::Allowed;
 use super::context::Context;
 use super::guard::{Decided, unavailable};
 use super::issue::Made;
@@ -22,9 +23,11 @@ impl Enforcer {
     /// Sends another code of the pending challenge, or the first one of a new one.
     pub(super) async fn send(&self, context: &Context, rule: &SendRule, facts: &Facts) -> Decided {
         let purpose = facts.purpose(&rule.purpose, &context.in_force.snapshot.purposes)?;
+        context.known.purpose(&purpose.name);
         let recipient = facts.recipient(&rule.recipient)?;
         let command = issue::before(&context.route, purpose, facts);
         let stamped = self.parts.store.admit(&command).await.map_err(|error| unavailable(&error))?;
+        context.known.counted(stamped.at, &stamped.tally);
         let (_, mut standing) = issue::admitted(stamped.outcome, stamped.at)?;
         let mut at = stamped.at;
         // A second request of the same person may have changed what is pending: look once more.
@@ -74,9 +77,12 @@ impl Enforcer {
     /// Tells where a code stands.
     pub(super) async fn status(&self, context: &Context, rule: &StatusRule, facts: &Facts) -> Decided {
         let purpose = facts.purpose(&rule.purpose, &context.in_force.snapshot.purposes)?;
+        context.known.purpose(&purpose.name);
         let command = status::before(&context.route, purpose, facts);
         let stamped = self.parts.store.admit(&command).await.map_err(|error| unavailable(&error))?;
+        context.known.counted(stamped.at, &stamped.tally);
         let (_, standing) = issue::admitted(stamped.outcome, stamped.at)?;
+        self.allowed(context, Allowed::Told);
         self.decided(context, Reason::Told);
         let view = status::view(purpose, &standing, stamped.at);
         Ok(respond::json(StatusCode::OK, &respond::status_json(&view), context))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit::Allowed;
 use super::context::Context;
 use super::guard::{Decided, Judged, unavailable};
 use super::{Enforcer, unanswered};
@@ -17,8 +18,8 @@ use crate::policy::snapshot::VerifyRule;
 use crate::policy::verify::{self, Answer, Hold};
 use crate::proxy::forward::Care;
 use crate::proxy::upstream::UpstreamError;
-use crate::store::contract::{Challenges, StoreError};
-use crate::telemetry::event::Event;
+use crate::store::contract::{Challenges, Stamped, StoreError};
+use crate::telemetry::event::{Event, Settled};
 
 /// How often a settlement is tried when the store does not answer.
 const SETTLE_TRIES: u32 = 5;
@@ -28,6 +29,7 @@ impl Enforcer {
     pub(super) async fn verify(&self, context: &Arc<Context>, rule: &VerifyRule, judged: Judged) -> Decided {
         let keyring = &self.parts.keyring;
         let command = verify::before(&context.route, rule, &judged.facts, keyring, &context.request)?;
+        context.known.reference(&command.reference);
         let stamped = match self.parts.store.verify(&command).await {
             Ok(stamped) => stamped,
             Err(error) => {
@@ -35,8 +37,10 @@ impl Enforcer {
                 return Err(unavailable(&error));
             }
         };
-        self.note_outcome(context, &judged.facts, &stamped.outcome, stamped.at);
+        context.known.counted(stamped.at, &stamped.tally);
+        self.note_outcome(context, &judged.facts, &stamped);
         let (admission, hold) = verify::reserved(command, stamped.outcome, stamped.at)?;
+        self.allowed(context, Allowed::Matched);
 
         let request = self.judged_request(context, &judged);
         match self.forward(context, admission, request, Care::Once).await {
@@ -64,29 +68,35 @@ impl Enforcer {
     async fn settle(&self, context: &Context, rule: &VerifyRule, hold: Hold, answer: Answer) {
         let (purpose, age) = (hold.purpose.clone(), hold.age);
         let actor = context.actor();
+        let telemetry = &self.parts.telemetry;
+        let settled = |result| telemetry.emit(&Event::Settled { actor, purpose: &purpose, result, age });
         let Some(command) = hold.settle(rule, answer) else {
-            self.parts
-                .telemetry
-                .emit(&Event::Unsettled { actor, detail: "it is unknown whether the upstream acted" });
+            telemetry.emit(&Event::Unsettled { actor, detail: "it is unknown whether the upstream acted" });
+            settled(Settled::Unknown);
             self.decided(context, Reason::OutcomeUnknown);
             return;
         };
         let settlement = command.settlement;
         match self.parts.store.settle(&command).await {
-            Ok(stamped) if stamped.outcome == SettleOutcome::Settled => {}
+            Ok(stamped) if stamped.outcome == SettleOutcome::Settled => settled(match settlement {
+                Settlement::Commit => Settled::Committed,
+                Settlement::Release => Settled::Released,
+            }),
             Ok(_) => {
                 let detail = "the store no longer knows the reservation";
-                self.parts.telemetry.emit(&Event::Unsettled { actor, detail });
+                telemetry.emit(&Event::Unsettled { actor, detail });
+                settled(Settled::Held);
             }
             Err(error) => {
                 let detail = error.to_string();
-                self.parts.telemetry.emit(&Event::Unsettled { actor, detail: &detail });
+                telemetry.emit(&Event::Unsettled { actor, detail: &detail });
+                settled(Settled::Held);
                 self.settle_later(command);
             }
         }
         match settlement {
             Settlement::Commit => {
-                self.parts.telemetry.emit(&Event::CodeAccepted { actor, purpose: &purpose, age });
+                telemetry.emit(&Event::CodeAccepted { actor, purpose: &purpose, age });
                 self.decided(context, Reason::Verified);
             }
             // A release after a failure to connect is noted as that failure, by whoever answers it.
@@ -114,8 +124,10 @@ impl Enforcer {
         tokio::spawn(async move { retry_settlement(store.as_ref(), &command).await });
     }
 
-    fn note_outcome(&self, context: &Context, facts: &Facts, outcome: &VerifyOutcome, at: Timestamp) {
-        let actor = context.actor();
+    fn note_outcome(&self, context: &Context, facts: &Facts, stamped: &Stamped<VerifyOutcome>) {
+        let Stamped { at, outcome, tally } = stamped;
+        let (at, actor) = (*at, context.actor());
+        let about = tally.account.as_ref().map(|account| &account.purpose);
         let telemetry = &self.parts.telemetry;
         let failed = |purpose: Option<&Purpose>, reason: Reason, attempt: Option<u32>| {
             telemetry.emit(&Event::VerifyFailed { actor, purpose, reason, attempt });
@@ -136,9 +148,9 @@ impl Enforcer {
             VerifyOutcome::Spent { purpose } => failed(Some(purpose), Reason::Used, None),
             VerifyOutcome::UnknownKey { purpose } => failed(Some(purpose), Reason::UnknownKey, None),
             VerifyOutcome::Unknown => failed(None, Reason::NotFound, None),
-            VerifyOutcome::Refused(Refusal::Locked(Lock::Disabled)) => failed(None, Reason::Disabled, None),
-            VerifyOutcome::Refused(Refusal::Locked(Lock::Until(_))) => failed(None, Reason::Locked, None),
-            VerifyOutcome::Refused(Refusal::Limited(_)) => failed(None, Reason::RateLimited, None),
+            VerifyOutcome::Refused(Refusal::Locked(Lock::Disabled)) => failed(about, Reason::Disabled, None),
+            VerifyOutcome::Refused(Refusal::Locked(Lock::Until(_))) => failed(about, Reason::Locked, None),
+            VerifyOutcome::Refused(Refusal::Limited(_)) => failed(about, Reason::RateLimited, None),
         }
     }
 

@@ -13,6 +13,7 @@ use super::template::Template;
 use crate::domain::code::Digits;
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
 use crate::domain::lockout::LockoutRule;
+use crate::domain::pseudonym::AuditForms;
 use crate::domain::window::Count;
 
 /// Everything that policies say, ready to be applied.
@@ -24,6 +25,8 @@ pub struct PolicySnapshot {
     pub identity: IdentityRules,
     /// What browsers on other origins may read of the sidecar's own answers.
     pub cors: CorsRules,
+    /// In which form audit lines show people.
+    pub audit: AuditForms,
     /// Further request headers that only an intermediary may set, lower-case.
     pub intermediary_headers: Vec<http::HeaderName>,
     /// The purposes, by name.

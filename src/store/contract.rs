@@ -10,6 +10,7 @@ use crate::domain::id::Purpose;
 use crate::domain::issue::{IssueCommand, IssueOutcome};
 use crate::domain::outbox::Message;
 use crate::domain::state::Census;
+use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
 use crate::domain::verify::{SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome};
 
@@ -20,6 +21,8 @@ pub struct Stamped<T> {
     pub at: Timestamp,
     /// What was decided.
     pub outcome: T,
+    /// What was found counted, and what was counted: empty where nothing is.
+    pub tally: Tally,
 }
 
 /// Why there is no outcome. In each case the command may or may not have taken effect, unless the
@@ -59,13 +62,13 @@ impl StoreError {
 /// Decisions. Each call is one atomic step.
 #[async_trait]
 pub trait Challenges: Send + Sync {
-    /// [`crate::domain::admit::admit`].
+    /// [`crate::domain::admit::decide`].
     async fn admit(&self, command: &AdmitCommand) -> Result<Stamped<AdmitOutcome>, StoreError>;
 
     /// [`crate::domain::issue::issue`].
     async fn issue(&self, command: &IssueCommand) -> Result<Stamped<IssueOutcome>, StoreError>;
 
-    /// [`crate::domain::verify::verify`].
+    /// [`crate::domain::verify::decide`].
     async fn verify(&self, command: &VerifyCommand) -> Result<Stamped<VerifyOutcome>, StoreError>;
 
     /// [`crate::domain::verify::settle`].

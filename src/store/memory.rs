@@ -10,12 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::contract::{Challenges, Ledger, Stamped, StoreError, StoreHealth};
-use crate::domain::admit::{AdmitCommand, AdmitOutcome, admit};
+use crate::domain::admit::{self, AdmitCommand, AdmitOutcome};
 use crate::domain::id::Purpose;
 use crate::domain::issue::{IssueCommand, IssueOutcome, issue};
 use crate::domain::state::{Census, State};
+use crate::domain::tally::Tally;
 use crate::domain::time::{Clock, Timestamp};
-use crate::domain::verify::{SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome, settle, verify};
+use crate::domain::verify::{self, SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome, settle};
 
 /// The fewest commands between two sweeps.
 const SWEEP_AFTER_AT_LEAST: usize = 1_024;
@@ -49,12 +50,17 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    fn decide<C, T>(&self, command: &C, decide: fn(&mut State, &C, Timestamp) -> T) -> Stamped<T> {
+    fn decide<C, T>(
+        &self,
+        command: &C,
+        decide: impl FnOnce(&mut State, &C, Timestamp) -> (T, Tally),
+    ) -> Stamped<T> {
         let mut inner = self.lock();
         // Read under the lock, so that the order of decisions is the order of their times.
         let at = self.clock.now();
         inner.sweep_if_due(at);
-        Stamped { at, outcome: decide(&mut inner.state, command, at) }
+        let (outcome, tally) = decide(&mut inner.state, command, at);
+        Stamped { at, outcome, tally }
     }
 
     /// The rules do not panic, and a half-made change would be no worse than a lost one: a poisoned
@@ -80,19 +86,19 @@ impl Inner {
 #[async_trait]
 impl Challenges for MemoryStore {
     async fn admit(&self, command: &AdmitCommand) -> Result<Stamped<AdmitOutcome>, StoreError> {
-        Ok(self.decide(command, admit))
+        Ok(self.decide(command, admit::decide))
     }
 
     async fn issue(&self, command: &IssueCommand) -> Result<Stamped<IssueOutcome>, StoreError> {
-        Ok(self.decide(command, issue))
+        Ok(self.decide(command, |state, command, now| (issue(state, command, now), Tally::default())))
     }
 
     async fn verify(&self, command: &VerifyCommand) -> Result<Stamped<VerifyOutcome>, StoreError> {
-        Ok(self.decide(command, verify))
+        Ok(self.decide(command, verify::decide))
     }
 
     async fn settle(&self, command: &SettleCommand) -> Result<Stamped<SettleOutcome>, StoreError> {
-        Ok(self.decide(command, settle))
+        Ok(self.decide(command, |state, command, now| (settle(state, command, now), Tally::default())))
     }
 }
 

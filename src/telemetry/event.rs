@@ -1,12 +1,15 @@
 //! What happens, as values. [`recorder`](super::recorder) makes it visible.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::domain::id::{LimitName, PolicyHash, Purpose, RequestId, RouteName};
+use crate::domain::id::{LimitName, PolicyHash, Purpose, Reference, RequestId, RouteName};
 use crate::domain::lockout::Lock;
 use crate::domain::outbox::MessageKind;
+use crate::domain::pseudonym::AuditForms;
 use crate::domain::reason::Reason;
 use crate::domain::subject::{Recipient, Subject};
+use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
 
 /// Who asked, and what the line can be found by.
@@ -20,6 +23,50 @@ pub struct Actor<'a> {
     pub subject: Option<&'a Subject>,
     /// The trace id of the request, if it belongs to a trace.
     pub trace: Option<&'a str>,
+    /// The policy that the request sees.
+    pub policy: &'a PolicyHash,
+    /// Where it came from.
+    pub client: IpAddr,
+    /// The forms in which audit lines show caller and client.
+    pub forms: AuditForms,
+}
+
+/// A decision as the audit log tells it: at the moment when it is made, before the wallet is asked.
+#[derive(Debug)]
+pub struct Ruling<'a> {
+    /// When it was made, on the store's clock; `None` when the store was not asked.
+    pub at: Option<Timestamp>,
+    /// What the route does: `issue`, `verify`, `send`, `status`, `limit`.
+    pub action: &'static str,
+    /// `allowed`, `refused` or `failed`.
+    pub outcome: &'static str,
+    /// The word of the reason, or `matched` for a right code.
+    pub reason: &'static str,
+    /// The rule of the policy that refused, as its path in the policy.
+    pub rule: Option<String>,
+    /// Until when the rule refuses.
+    pub until: Option<Timestamp>,
+    /// What the code is for, as far as that is known.
+    pub purpose: Option<&'a Purpose>,
+    /// The challenge, as far as that is known.
+    pub reference: Option<&'a Reference>,
+    /// Whether the code was right, if one was compared.
+    pub right: Option<bool>,
+    /// What was counted, if the store was asked.
+    pub tally: Option<&'a Tally>,
+}
+
+/// How a right code's reservation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The code is used up.
+    Committed,
+    /// The code may be tried again.
+    Released,
+    /// Nobody knows whether the wallet acted: the code stays reserved until it expires.
+    Unknown,
+    /// The store did not take the end: the code stays reserved, and it is tried again.
+    Held,
 }
 
 /// Something that happened.
@@ -32,12 +79,39 @@ pub enum Event<'a> {
         /// How it ended.
         reason: Reason,
     },
+    /// A request on a route was decided on, for the audit log.
+    Ruled {
+        /// Who asked.
+        actor: Actor<'a>,
+        /// The decision.
+        ruling: &'a Ruling<'a>,
+    },
+    /// A request that was let through ended in a failure, for the audit log.
+    Failed {
+        /// Who asked.
+        actor: Actor<'a>,
+        /// Why.
+        reason: Reason,
+    },
+    /// A reservation ended, for the audit log.
+    Settled {
+        /// Whose.
+        actor: Actor<'a>,
+        /// What the code was for.
+        purpose: &'a Purpose,
+        /// How it ended.
+        result: Settled,
+        /// How old the code was when it was presented.
+        age: Duration,
+    },
     /// A code was stored and its message queued.
     CodeIssued {
         /// Who asked.
         actor: Actor<'a>,
         /// What it is for.
         purpose: &'a Purpose,
+        /// Its challenge.
+        reference: &'a Reference,
         /// How it travels.
         channel: &'static str,
         /// Where it goes.

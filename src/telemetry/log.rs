@@ -2,15 +2,17 @@
 //! `locked_until`, …). Addresses are masked; codes and tokens are not within reach.
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::event::{Actor, Event};
 use super::label::outcome;
+use super::throttle::Throttle;
 use crate::domain::lockout::Lock;
+use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::reason::Reason;
-use crate::domain::subject::Subject;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,26 +23,61 @@ pub enum Format {
     Pretty,
 }
 
-/// Starts writing lines to standard error, as `RUST_LOG` filters them (`info` if it says nothing).
+/// Starts writing lines to standard error, as `RUST_LOG` filters them: `info` if it says nothing, and
+/// also, with a warning, if it is not understood. From now on a panic is a line that does not repeat the
+/// panic's message, since that could quote what it tripped over.
 pub fn start(format: Format) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let (filter, problem) = filter("info");
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start, as tests may cause it, keeps the first one's settings.
     let _already_started = match format {
         Format::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),
         Format::Pretty => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
     };
+    if let Some(problem) = problem {
+        warn!(problem, "RUST_LOG is not understood, so the level is info");
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        let thread = std::thread::current().name().map(str::to_owned);
+        error!(place, thread, "a fault in the sidecar");
+    }));
 }
 
 /// Writes nothing, for the demo, unless `RUST_LOG` says otherwise.
 pub fn quiet() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+    let (filter, _) = filter("off");
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _already_started = lines.with_target(false).try_init();
 }
 
-fn user(actor: &Actor<'_>) -> String {
-    actor.subject.map(Subject::masked).unwrap_or_default()
+/// What `RUST_LOG` asks for, or `otherwise`; and what is wrong with it.
+fn filter(otherwise: &str) -> (EnvFilter, Option<String>) {
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    if asked.trim().is_empty() {
+        return (EnvFilter::new(otherwise), None);
+    }
+    match understood(&asked) {
+        Ok(filter) => (filter, None),
+        Err(problem) => (EnvFilter::new(otherwise), Some(problem)),
+    }
+}
+
+/// A word alone is a level. Taken for the name of a module, as it would be, a misspelt level would
+/// switch everything off.
+fn understood(asked: &str) -> Result<EnvFilter, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    for directive in asked.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let is_word = directive.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        let is_number = directive.parse::<u8>().is_ok_and(|number| number <= 5);
+        if is_word && !is_level(directive) && !is_number {
+            return Err("a word that is no level: write off, error, warn, info, debug or trace, or \
+                        module=level such as info,otp_sidecar=debug"
+                .to_owned());
+        }
+    }
+    EnvFilter::builder().parse(asked).map_err(|error| error.to_string())
 }
 
 fn until(lock: Lock) -> String {
@@ -50,10 +87,23 @@ fn until(lock: Lock) -> String {
     }
 }
 
+/// Writes what stands for lines that were held back.
+pub(super) fn held_back(kind: &'static str, name: &str, hits: u64) {
+    match kind {
+        LIMIT => warn!(limit = name, hits, "rate limit hit"),
+        _ => warn!(reason = name, hits, "OTP verification failed"),
+    }
+}
+
+/// What lines are held back by: the limit that refused, or the reason of a refused verification.
+const LIMIT: &str = "limit";
+const VERIFICATION: &str = "verification";
+
 /// Writes the line of an event, if it has one.
-pub(super) fn write(event: &Event<'_>) {
+pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) {
+    let user = |actor: &Actor<'_>| actor.subject.map(|subject| names.shown(subject)).unwrap_or_default();
     match event {
-        Event::Decided { actor, reason } => decided(actor, *reason),
+        Event::Decided { actor, reason } => decided(actor, *reason, &user),
         Event::CodeIssued { actor, purpose, recipient, expires_in, .. } => {
             info!(userId = user(actor), purpose = %purpose, email = recipient.masked(),
                 expiresIn = expires_in.as_secs(), decision_id = %actor.request, trace_id = actor.trace,
@@ -68,20 +118,29 @@ pub(super) fn write(event: &Event<'_>) {
             info!(userId = user(actor), purpose = %purpose, after_seconds = age.as_secs_f64(),
                 decision_id = %actor.request, trace_id = actor.trace, "OTP verified");
         }
+        // The limit has its own line.
+        Event::VerifyFailed { reason: Reason::RateLimited, .. } => {}
         Event::VerifyFailed { actor, purpose, reason, attempt } => {
+            // Whoever is locked may try as often as they like.
+            let flood = matches!(reason, Reason::Locked | Reason::Disabled);
+            let hits =
+                if flood { throttle.admit(VERIFICATION, reason.as_str(), Instant::now()) } else { Some(1) };
+            let Some(hits) = hits else { return };
             warn!(userId = user(actor), purpose = purpose.map(|p| p.as_str()), attempt,
-                reason = reason.as_str(), decision_id = %actor.request, trace_id = actor.trace,
-                "OTP verification failed");
+                reason = reason.as_str(), hits = (hits > 1).then_some(hits), decision_id = %actor.request,
+                trace_id = actor.trace, "OTP verification failed");
         }
         Event::Locked { actor, purpose, lock, attempts } => {
             error!(userId = user(actor), purpose = %purpose, locked_until = until(*lock), attempts,
                 decision_id = %actor.request, trace_id = actor.trace, "OTP account locked");
         }
         Event::LimitHit { actor, limit, retry_at } => {
-            warn!(route = %actor.route, userId = user(actor), limit = %limit,
+            let Some(hits) = throttle.admit(LIMIT, limit.as_str(), Instant::now()) else { return };
+            warn!(route = %actor.route, userId = user(actor), limit = %limit, hits,
                 resetTime = retry_at.to_iso8601(), decision_id = %actor.request, trace_id = actor.trace,
                 "rate limit hit");
         }
+        Event::Ruled { .. } | Event::Failed { .. } | Event::Settled { .. } => {}
         Event::Unsettled { actor, detail } => {
             error!(route = %actor.route, userId = user(actor), detail, decision_id = %actor.request,
                 trace_id = actor.trace, "a reserved code could not be settled and stays reserved");
@@ -98,7 +157,7 @@ pub(super) fn write(event: &Event<'_>) {
 
 /// What a client got wrong is told for `debug` only: anybody could fill the log with it. An address that
 /// is not the caller's is another matter, because a stolen token looks like that.
-fn decided(actor: &Actor<'_>, reason: Reason) {
+fn decided(actor: &Actor<'_>, reason: Reason, user: &dyn Fn(&Actor<'_>) -> String) {
     match reason {
         Reason::RecipientMismatch => {
             warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
@@ -126,5 +185,22 @@ fn delivery(event: &Event<'_>) {
             reason, detail, decision_id = %request, "mail given up"),
         Some((reason, detail)) => warn!(purpose = %purpose, kind = kind.as_str(), attempt, reason, detail,
             decision_id = %request, "mail failed, will be tried again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_would_silence_everything_by_a_misspelt_level_is_not_taken() {
+        for good in
+            ["info", "DEBUG", "3", "warn,otp_sidecar=debug", "hyper=off", "otp_sidecar::store=trace,info"]
+        {
+            assert!(understood(good).is_ok(), "{good:?}");
+        }
+        for bad in ["debgu", "info,verbose", "otp_sidecar=loud", "info,[", "warning"] {
+            assert!(understood(bad).is_err(), "{bad:?}");
+        }
     }
 }

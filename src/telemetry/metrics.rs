@@ -10,6 +10,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::audit::queue::LineCounters;
 use super::label::{NO_PURPOSE, PASSED, VERIFY_FAILURES, outcome};
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
 use crate::domain::reason::Reason;
@@ -84,6 +85,7 @@ pub struct Metrics {
     pub(super) policy_info: IntGaugeVec,
     route_info: IntGaugeVec,
     store_may_evict: IntGauge,
+    audit_lines: IntCounterVec,
 }
 
 /// Builds families and registers them. Names and labels are constants of this file, so a failure is a
@@ -173,6 +175,7 @@ impl Metrics {
             policy_info: build.gauges("otp_sidecar_policy_info", "Always 1; the label tells which policy is in force.", &["hash"])?,
             route_info: build.gauges("otp_sidecar_route_info", "Always 1; the labels tell what a route of the policy in force does.", &["route", "action"])?,
             store_may_evict: build.add(IntGauge::new("otp_sidecar_store_may_evict", "1 if the store may drop what it should remember, and with it locks."))?,
+            audit_lines: build.counters("otp_sidecar_audit_lines_total", "Audit lines written, and lines lost because they could not be.", &["result"])?,
             registry: build.0.clone(),
         })
     }
@@ -187,6 +190,7 @@ impl Metrics {
                 self.store_errors.with_label_values(&[op, reason]);
             }
         }
+        self.audit_counters();
         self.outbox_messages.with_label_values(&["email"]);
         self.outbox_oldest.with_label_values(&["email"]);
         self.prepare_route(PASSED);
@@ -217,6 +221,14 @@ impl Metrics {
                 let outcome = outcome(*reason);
                 self.decisions.with_label_values(&[name.as_str(), outcome, reason.as_str(), "enforce"]);
             }
+        }
+    }
+
+    /// The counters of the audit log, which exist without one too.
+    pub(super) fn audit_counters(&self) -> LineCounters {
+        LineCounters {
+            written: self.audit_lines.with_label_values(&["written"]),
+            dropped: self.audit_lines.with_label_values(&["dropped"]),
         }
     }
 

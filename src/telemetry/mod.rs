@@ -4,9 +4,11 @@
 //! Nothing in here decides anything. No label and no log field may hold a code, a token or a whole
 //! address, and no label a subject or a raw path.
 
+pub mod audit;
 pub mod event;
 pub mod http;
 pub mod label;
 pub mod log;
 pub mod metrics;
 pub mod recorder;
+mod throttle;

@@ -1,32 +1,65 @@
-//! The one place where what happens becomes metrics and log lines.
+//! The one place where what happens becomes metrics, log lines and audit lines.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::Method;
 
+use super::audit::queue::{Audit, AuditError};
+use super::audit::settings::AuditSettings;
 use super::event::Event;
 use super::http::{PassedSeries, record_route};
 use super::label::{NO_PURPOSE, PASSED, outcome};
 use super::metrics::{KnownLabels, Metrics};
+use super::throttle::Throttle;
 use crate::domain::id::{PolicyHash, Purpose, RouteName};
+use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::reason::Reason;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Clock, Timestamp};
 
-/// Turns events into metrics and log lines.
+/// Turns events into metrics, log lines and audit lines.
 pub struct Telemetry {
     metrics: Metrics,
     passed: PassedSeries,
+    names: Arc<Pseudonyms>,
+    throttle: Throttle,
+    audit: Option<Audit>,
 }
 
 impl Telemetry {
-    /// With all series at 0.
+    /// With all series at 0, and without an audit log.
     ///
     /// # Errors
     /// See [`Metrics::new`].
-    pub fn new() -> prometheus::Result<Self> {
+    pub fn new(names: Pseudonyms) -> prometheus::Result<Self> {
         let metrics = Metrics::new()?;
         let passed = PassedSeries::new(&metrics);
-        Ok(Self { metrics, passed })
+        let (names, throttle) = (Arc::new(names), Throttle::default());
+        Ok(Self { metrics, passed, names, throttle, audit: None })
+    }
+
+    /// Begins the audit log.
+    ///
+    /// # Errors
+    /// When its file cannot be written.
+    pub fn auditing(mut self, settings: &AuditSettings, clock: Arc<dyn Clock>) -> Result<Self, AuditError> {
+        let counters = self.metrics.audit_counters();
+        self.audit = Some(Audit::start(settings, Arc::clone(&self.names), clock, counters)?);
+        Ok(self)
+    }
+
+    /// The audit log, if there is one.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.as_ref()
+    }
+
+    /// Writes the log lines that floods have held back and that are due; at the end, all of them.
+    pub fn tell_held_back(&self, all: bool) {
+        let now = Instant::now();
+        let due = if all { self.throttle.rest(now) } else { self.throttle.due(now) };
+        for ((kind, name), hits) in due {
+            super::log::held_back(kind, &name, hits);
+        }
     }
 
     /// The families, for rendering and for gauges that are read when asked.
@@ -76,7 +109,10 @@ impl Telemetry {
     /// Notes what happened.
     pub fn emit(&self, event: &Event<'_>) {
         self.count(event);
-        super::log::write(event);
+        super::log::write(event, &self.names, &self.throttle);
+        if let Some(audit) = &self.audit {
+            audit.note(event);
+        }
     }
 
     fn count(&self, event: &Event<'_>) {
@@ -116,7 +152,11 @@ impl Telemetry {
                 metrics.email_given_up.inc_by(u64::from(*given_up));
             }
             Event::Reload { hash, error, at, .. } => self.count_reload(hash, error.is_some(), *at),
-            Event::CodeNotIssued { .. } | Event::Unsettled { .. } => {}
+            Event::CodeNotIssued { .. }
+            | Event::Unsettled { .. }
+            | Event::Ruled { .. }
+            | Event::Failed { .. }
+            | Event::Settled { .. } => {}
         }
     }
 

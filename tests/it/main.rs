@@ -12,6 +12,7 @@ mod support;
 
 mod alerting;
 mod api;
+mod audit;
 mod architecture;
 mod backends;
 mod browser;
@@ -25,6 +26,7 @@ mod identity;
 mod identity_wire;
 mod limits_wire;
 mod lockout;
+mod logs;
 mod no_way_in;
 mod operating;
 mod other_methods;

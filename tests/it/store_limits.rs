@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use otp_sidecar::domain::admit::{AdmitCommand, AdmitOutcome, Refusal};
+use otp_sidecar::domain::tally::Change;
 use otp_sidecar::domain::time::Timestamp;
 use otp_sidecar::domain::window::Take;
 
@@ -24,7 +25,7 @@ async fn a_limit_in_redis_lets_at_most_max_through_in_any_window() {
 async fn check(world: World) {
     let seed = Random::fresh_seed();
     let mut random = Random::new(seed);
-    for (number, max) in [1, 2, 3, 7].into_iter().enumerate() {
+    for (number, max) in [1, 2, 3, 7, 12].into_iter().enumerate() {
         for take in [own_take(&format!("own{number}"), max, "u1"), shared_take(&format!("all{number}"), max)]
         {
             let take = Take { per: Duration::from_millis(50), ..take };
@@ -39,7 +40,15 @@ async fn follow(world: &World, take: &Take, random: &mut Random, seed: u64) {
     let (mut taken, mut refused): (Vec<Timestamp>, usize) = (Vec::new(), 0);
     for step in 0..ROUNDS / 8 {
         let now = world.now();
-        match (world.admit(&command).await, opens_at(&taken, take, now)) {
+        let stamped = world.store.admit(&command).await.unwrap();
+        let told = stamped.tally.limits[0].used;
+        let in_window = taken.iter().filter(|taken| taken.plus(take.per) > now).count() as u32;
+        let counted = match &stamped.outcome {
+            AdmitOutcome::Admitted(_) => Change { before: in_window, after: in_window + 1 },
+            AdmitOutcome::Refused(_) => Change::none(take.max),
+        };
+        assert_eq!(told, Some(counted), "seed {seed}, step {step} of {:?}", take.limit);
+        match (stamped.outcome, opens_at(&taken, take, now)) {
             (AdmitOutcome::Admitted(_), None) => taken.push(now),
             (AdmitOutcome::Refused(Refusal::Limited(limited)), Some(opens)) => {
                 assert_eq!(limited.retry_at, opens, "seed {seed}, step {step} of {:?}", take.limit);

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use otp_sidecar::domain::admit::{AdmitCommand, AdmitOutcome, Refusal, admit};
 use otp_sidecar::domain::issue::{IssueCommand, IssueOutcome, issue};
 use otp_sidecar::domain::state::State;
+use otp_sidecar::domain::tally::Tally;
 use otp_sidecar::domain::time::ManualClock;
 use otp_sidecar::domain::verify::{
     SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome, settle, verify,
@@ -121,7 +122,7 @@ impl Racy {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let outcome = rule(&mut state, command, START);
         *self.0.lock().unwrap() = state;
-        Ok(Stamped { at: START, outcome })
+        Ok(Stamped { at: START, outcome, tally: Tally::default() })
     }
 }
 

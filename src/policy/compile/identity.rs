@@ -1,4 +1,4 @@
-//! `identity` and `cors`: algorithms and keys that fit, networks, origins.
+//! `identity`, `cors` and `audit`: algorithms and keys that fit, networks, origins, forms.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,9 +10,10 @@ use zeroize::Zeroizing;
 
 use super::limits::{Limits, Place};
 use super::{Resolver, distinct};
+use crate::domain::pseudonym::{AuditForms, ClientForm, SubjectForm};
 use crate::policy::diagnostic::{At, Code, Collector};
 use crate::policy::document::Document;
-use crate::policy::document::identity::{Cors, Jwt, Key};
+use crate::policy::document::identity::{Audit, Cors, Jwt, Key};
 use crate::policy::document::tree::Text;
 use crate::policy::field::Field;
 use crate::policy::scalar;
@@ -261,6 +262,17 @@ fn key_set(text: &Text, family: Option<Family>, out: &mut Collector<'_>) -> Opti
             .advise("write an `https://…` URL without user and password");
     }
     url.map(KeySource::Jwks)
+}
+
+/// In which form audit lines show people.
+pub(super) fn audit(audit: Option<&Audit>, out: &mut Collector<'_>) -> AuditForms {
+    const SUBJECT: &[(&str, SubjectForm)] = &[("plain", SubjectForm::Plain), ("hash", SubjectForm::Hash)];
+    const CLIENT: &[(&str, ClientForm)] =
+        &[("full", ClientForm::Full), ("masked", ClientForm::Masked), ("hash", ClientForm::Hash)];
+    let Some(audit) = audit else { return AuditForms::default() };
+    let subject = audit.subject.as_ref().and_then(|text| scalar::word(text, SUBJECT, out));
+    let client = audit.client_address.as_ref().and_then(|text| scalar::word(text, CLIENT, out));
+    AuditForms { subject: subject.unwrap_or_default(), client: client.unwrap_or_default() }
 }
 
 pub(super) fn cors(cors: Option<&Cors>, out: &mut Collector<'_>) -> CorsRules {

@@ -54,16 +54,16 @@ pub fn compile(files: &[SourceFile], resolver: &dyn Resolver) -> Result<Compiled
         return Err(out.finish());
     }
     let document = document::parse(files, &mut out);
-    let snapshot = assemble(&document, files, resolver, &mut out);
-    match snapshot {
-        Some(snapshot) if !out.has_errors() => {
+    match assemble(&document, files, resolver, &mut out) {
+        Some(snapshot) => {
             lint::lint(&document, &snapshot, &mut out);
             Ok(Compiled { snapshot, warnings: out.finish() })
         }
-        _ => Err(out.finish()),
+        None => Err(out.finish()),
     }
 }
 
+/// The snapshot. `None` when there is an error, which has then been reported.
 fn assemble(
     document: &Document,
     files: &[SourceFile],
@@ -73,6 +73,7 @@ fn assemble(
     let limits = Limits::compile(document, out);
     let identity = identity::compile(document, &limits, resolver, out);
     let cors = identity::cors(document.cors.as_ref(), out);
+    let audit = identity::audit(document.audit.as_ref(), out);
     let intermediary_headers = distinct(&document.intermediary, out)
         .filter_map(|text| scalar::removable_header(text, out))
         .collect();
@@ -92,6 +93,7 @@ fn assemble(
         hash: hash::of(files),
         identity: identity?,
         cors,
+        audit,
         intermediary_headers,
         purposes,
         limits: limits.rules,

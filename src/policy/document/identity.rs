@@ -1,4 +1,4 @@
-//! `identity` and `cors`.
+//! `identity`, `cors` and `audit`: who is calling, and who may be seen.
 
 use super::fields::{Fields, named, text};
 use super::tree::{Node, Text};
@@ -58,6 +58,28 @@ pub struct Cors {
     pub at: At,
     /// Origins, or `*`.
     pub allow_origins: Vec<Text>,
+}
+
+/// `audit`.
+#[derive(Debug)]
+pub struct Audit {
+    /// Its place.
+    pub at: At,
+    /// The form of callers.
+    pub subject: Option<Text>,
+    /// The form of client addresses.
+    pub client_address: Option<Text>,
+}
+
+impl Audit {
+    pub(super) fn read(node: Node, out: &mut Collector<'_>) -> Option<Self> {
+        let mut fields = Fields::open(node, "`audit`", &["subject", "client_address"], out)?;
+        Some(Self {
+            at: fields.at,
+            subject: fields.text("subject", out),
+            client_address: fields.text("client_address", out),
+        })
+    }
 }
 
 impl Identity {

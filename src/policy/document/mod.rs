@@ -11,7 +11,7 @@ pub mod routes;
 pub mod tree;
 
 use fields::{Fields, items, named};
-use identity::{Cors, Identity};
+use identity::{Audit, Cors, Identity};
 use limits::Limit;
 use purposes::Purpose;
 use routes::Route;
@@ -48,6 +48,8 @@ pub struct Document {
     pub identity: Option<Identity>,
     /// Cross-origin reads of the sidecar's own answers.
     pub cors: Option<Cors>,
+    /// What audit lines show.
+    pub audit: Option<Audit>,
     /// `headers.intermediary`.
     pub intermediary: Vec<Text>,
     /// Rate limits, in the order of the files.
@@ -80,7 +82,7 @@ pub fn parse(files: &[SourceFile], out: &mut Collector<'_>) -> Document {
 impl Document {
     fn add(&mut self, root: Node, out: &mut Collector<'_>) {
         const KNOWN: &[&str] =
-            &["version", "identity", "cors", "headers", "limits", "purposes", "routes", "unprotect"];
+            &["version", "identity", "cors", "audit", "headers", "limits", "purposes", "routes", "unprotect"];
         let Some(mut fields) = Fields::open(root, "a policy", KNOWN, out) else {
             self.incomplete = true;
             return;
@@ -93,6 +95,10 @@ impl Document {
         if let Some(node) = fields.take("cors") {
             let next = Cors::read(node, out);
             once(&mut self.cors, next, |cors| cors.at, "cors", out);
+        }
+        if let Some(node) = fields.take("audit") {
+            let next = Audit::read(node, out);
+            once(&mut self.audit, next, |audit| audit.at, "audit", out);
         }
         self.headers(&mut fields, out);
         for (name, node) in fields.take("limits").map(|n| named(n, "`limits`", out)).unwrap_or_default() {
@@ -116,7 +122,7 @@ impl Document {
                 out.report(Code::Version, version.at, message).advise("write `version: 1`");
             }
             None => {
-                out.report(Code::Version, At { width: 0, ..at }, "the file does not say its version")
+                out.report(Code::Version, at, "the file does not say its version")
                     .advise("begin it with `version: 1`");
             }
         }

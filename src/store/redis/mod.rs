@@ -92,7 +92,7 @@ impl Challenges for RedisStore {
         keys.extend(script::buckets(&command.takes));
         let call = self.script(&script::ADMIT, names(&keys)).text(mode).text(purpose).text(&challenges);
         let answer = self.connection.call(&call.takes(&command.takes)).await?;
-        reply::admit(answer, &command.takes)
+        reply::admit(answer, command)
     }
 
     async fn issue(&self, command: &IssueCommand) -> Result<Stamped<IssueOutcome>, StoreError> {

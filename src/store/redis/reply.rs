@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::domain::admit::{AdmitOutcome, Refusal, Standing};
+use crate::domain::admit::{AdmitCommand, AdmitOutcome, Refusal, Standing};
 use crate::domain::binding::Binding;
 use crate::domain::challenge::Pending;
 use crate::domain::id::{Purpose, Reference};
 use crate::domain::issue::IssueOutcome;
 use crate::domain::lockout::Lock;
 use crate::domain::state::Census;
+use crate::domain::tally::{AccountTally, Change, Tally};
 use crate::domain::time::Timestamp;
 use crate::domain::verify::{SettleOutcome, VerifyOutcome};
 use crate::domain::window::{Limited, Take};
@@ -84,8 +85,32 @@ impl Reader {
         }
     }
 
-    fn locked(&mut self) -> Read<Refusal> {
-        self.lock()?.map(Refusal::Locked).ok_or_else(|| self.wrong("a lock in force"))
+    fn locked(&mut self) -> Read<Lock> {
+        self.lock()?.ok_or_else(|| self.wrong("a lock in force"))
+    }
+
+    /// What is told of each limit: -1 if it was full, which event of its window was counted, 0 if
+    /// neither.
+    fn tally(&mut self, takes: &[Take]) -> Read<Tally> {
+        let Some(Value::Array(used)) = self.values.next() else {
+            return Err(self.wrong("a list of counts"));
+        };
+        if used.len() != takes.len() {
+            return Err(self.wrong("a count for each limit"));
+        }
+        let mut tally = Tally::about(takes);
+        for (place, value) in used.into_iter().enumerate() {
+            match value {
+                Value::Int(0) => {}
+                Value::Int(-1) => tally.found_full(place),
+                Value::Int(number) => match u32::try_from(number) {
+                    Ok(number) => tally.counted(place, number),
+                    Err(_) => return Err(self.wrong("a count")),
+                },
+                _ => return Err(self.wrong("a count")),
+            }
+        }
+        Ok(tally)
     }
 
     /// The limit's place among the takes, counted from 1, and when it opens.
@@ -102,8 +127,8 @@ impl Reader {
         self.values.len() == 0
     }
 
-    fn close<T>(self, at: Timestamp, outcome: T) -> Read<Stamped<T>> {
-        if self.is_at_end() { Ok(Stamped { at, outcome }) } else { Err(self.wrong("nothing more")) }
+    fn close<T>(self, at: Timestamp, outcome: T, tally: Tally) -> Read<Stamped<T>> {
+        if self.is_at_end() { Ok(Stamped { at, outcome, tally }) } else { Err(self.wrong("nothing more")) }
     }
 }
 
@@ -115,16 +140,33 @@ fn unexpected(script: &str, expected: &str) -> StoreError {
 ///
 /// # Errors
 /// When it is none.
-pub fn admit(reply: Value, takes: &[Take]) -> Read<Stamped<AdmitOutcome>> {
+pub fn admit(reply: Value, command: &AdmitCommand) -> Read<Stamped<AdmitOutcome>> {
     let mut reader = Reader::open("admit", reply)?;
     let at = reader.time()?;
-    let outcome = match reader.text()?.as_str() {
-        "admitted" => AdmitOutcome::Admitted(standing(&mut reader)?),
-        "locked" => AdmitOutcome::Refused(reader.locked()?),
-        "limited" => AdmitOutcome::Refused(reader.limited(takes)?),
+    let mut tally = reader.tally(&command.takes)?;
+    let (outcome, failures, lock) = match reader.text()?.as_str() {
+        "admitted" => {
+            let standing = standing(&mut reader)?;
+            let (failures, lock) = (standing.failures, standing.lock);
+            (AdmitOutcome::Admitted(standing), failures, lock)
+        }
+        "locked" => {
+            let lock = reader.locked()?;
+            (AdmitOutcome::Refused(Refusal::Locked(lock)), reader.small()?, reader.lock()?)
+        }
+        "limited" => {
+            let refusal = reader.limited(&command.takes)?;
+            (AdmitOutcome::Refused(refusal), reader.small()?, reader.lock()?)
+        }
         _ => return Err(reader.wrong("an outcome")),
     };
-    reader.close(at, outcome)
+    tally.account = command.standpoint.as_ref().map(|at| unchanged(at.purpose.clone(), failures, lock));
+    reader.close(at, outcome, tally)
+}
+
+/// An account that was only looked at.
+fn unchanged(purpose: Purpose, failures: u32, lock: Option<Lock>) -> AccountTally {
+    AccountTally { purpose, failures: Change::none(failures), lock: Change::none(lock) }
 }
 
 fn standing(reader: &mut Reader) -> Read<Standing> {
@@ -158,7 +200,7 @@ pub fn issue(reply: Value) -> Read<Stamped<IssueOutcome>> {
         "stale" => IssueOutcome::Stale,
         _ => return Err(reader.wrong("an outcome")),
     };
-    reader.close(at, outcome)
+    reader.close(at, outcome, Tally::default())
 }
 
 /// Reads the reply to `verify.lua`.
@@ -168,27 +210,58 @@ pub fn issue(reply: Value) -> Read<Stamped<IssueOutcome>> {
 pub fn verify(reply: Value, takes: &[Take]) -> Read<Stamped<VerifyOutcome>> {
     let mut reader = Reader::open("verify", reply)?;
     let at = reader.time()?;
-    let outcome = match reader.text()?.as_str() {
-        "reserved" => VerifyOutcome::Reserved {
-            purpose: reader.purpose()?,
-            binding: reader.binding()?,
-            age: reader.number().map(Duration::from_millis)?,
-        },
-        "mismatch" => VerifyOutcome::Mismatch {
-            purpose: reader.purpose()?,
-            left: reader.small()?,
-            lock: reader.lock()?,
-        },
-        "expired" => VerifyOutcome::Expired { purpose: reader.purpose()? },
-        "unknown" => VerifyOutcome::Unknown,
-        "superseded" => VerifyOutcome::Superseded { purpose: reader.purpose()? },
-        "spent" => VerifyOutcome::Spent { purpose: reader.purpose()? },
-        "unknown_key" => VerifyOutcome::UnknownKey { purpose: reader.purpose()? },
-        "locked" => VerifyOutcome::Refused(reader.locked()?),
-        "limited" => VerifyOutcome::Refused(reader.limited(takes)?),
+    let mut tally = reader.tally(takes)?;
+    let (outcome, account) = match reader.text()?.as_str() {
+        "reserved" => reserved(&mut reader)?,
+        "mismatch" => mismatch(&mut reader)?,
+        "expired" => looked_at(&mut reader, |purpose| VerifyOutcome::Expired { purpose })?,
+        "unknown" => (VerifyOutcome::Unknown, None),
+        "superseded" => looked_at(&mut reader, |purpose| VerifyOutcome::Superseded { purpose })?,
+        "spent" => looked_at(&mut reader, |purpose| VerifyOutcome::Spent { purpose })?,
+        "unknown_key" => looked_at(&mut reader, |purpose| VerifyOutcome::UnknownKey { purpose })?,
+        "locked" => {
+            let lock = reader.locked()?;
+            let account = unchanged(reader.purpose()?, reader.small()?, Some(lock));
+            (VerifyOutcome::Refused(Refusal::Locked(lock)), Some(account))
+        }
+        "limited" => {
+            let refusal = reader.limited(takes)?;
+            let known = !reader.is_at_end();
+            let account = known.then(|| Ok(unchanged(reader.purpose()?, reader.small()?, None)));
+            (VerifyOutcome::Refused(refusal), account.transpose()?)
+        }
         _ => return Err(reader.wrong("an outcome")),
     };
-    reader.close(at, outcome)
+    tally.account = account;
+    reader.close(at, outcome, tally)
+}
+
+type Verified = (VerifyOutcome, Option<AccountTally>);
+
+fn looked_at(reader: &mut Reader, outcome: fn(Purpose) -> VerifyOutcome) -> Read<Verified> {
+    let purpose = reader.purpose()?;
+    let account = unchanged(purpose.clone(), reader.small()?, None);
+    Ok((outcome(purpose), Some(account)))
+}
+
+fn reserved(reader: &mut Reader) -> Read<Verified> {
+    let (purpose, failures) = (reader.purpose()?, reader.small()?);
+    let account = AccountTally {
+        purpose: purpose.clone(),
+        failures: Change { before: failures, after: 0 },
+        lock: Change::none(None),
+    };
+    let (binding, age) = (reader.binding()?, reader.number().map(Duration::from_millis)?);
+    Ok((VerifyOutcome::Reserved { purpose, binding, age }, Some(account)))
+}
+
+fn mismatch(reader: &mut Reader) -> Read<Verified> {
+    let purpose = reader.purpose()?;
+    let failures = Change { before: reader.small()?, after: reader.small()? };
+    let (left, lock) = (reader.small()?, reader.lock()?);
+    let lock_change = Change { before: None, after: lock };
+    let account = AccountTally { purpose: purpose.clone(), failures, lock: lock_change };
+    Ok((VerifyOutcome::Mismatch { purpose, left, lock }, Some(account)))
 }
 
 /// Reads the reply to `settle.lua`.
@@ -203,7 +276,7 @@ pub fn settle(reply: Value) -> Read<Stamped<SettleOutcome>> {
         "not_held" => SettleOutcome::NotHeld,
         _ => return Err(reader.wrong("an outcome")),
     };
-    reader.close(at, outcome)
+    reader.close(at, outcome, Tally::default())
 }
 
 /// Reads the reply to `census.lua`: for each purpose the pending, then for each the locked.
@@ -220,7 +293,7 @@ pub fn census(reply: Value, purposes: &[Purpose]) -> Read<Census> {
     for purpose in purposes {
         census.locked.insert(purpose.clone(), reader.number()?);
     }
-    reader.close(at, census).map(|stamped| stamped.outcome)
+    reader.close(at, census, Tally::default()).map(|stamped| stamped.outcome)
 }
 
 #[cfg(test)]
@@ -241,36 +314,42 @@ mod tests {
 
     #[test]
     fn a_reply_of_another_form_is_an_error() {
-        let (now, purpose) = (Value::Int(5), text("wallet_funding"));
+        let (now, purpose, none) = (Value::Int(5), text("wallet_funding"), Value::Array(Vec::new()));
+        let told = |rest: &[Value]| reply(&[&[now.clone(), none.clone()], rest].concat());
+        let zero = || Value::Int(0);
         for broken in [
             Value::Nil,
             text("OK"),
             reply(&[]),
             reply(std::slice::from_ref(&now)),
-            reply(&[now.clone(), text("granted")]),
-            reply(&[now.clone(), text("reserved"), purpose.clone()]),
-            reply(&[now.clone(), text("reserved"), text("Not A Purpose"), text(""), Value::Int(1)]),
-            reply(&[now.clone(), text("reserved"), purpose.clone(), text("x=9:"), Value::Int(1)]),
-            reply(&[now.clone(), text("reserved"), purpose.clone(), text(""), Value::Int(-1)]),
-            reply(&[now.clone(), text("mismatch"), purpose.clone(), Value::Int(1 << 40), Value::Int(0)]),
-            reply(&[now.clone(), text("mismatch"), purpose.clone(), Value::Int(1), Value::Int(-2)]),
-            reply(&[now.clone(), text("locked"), Value::Int(0)]),
-            reply(&[now.clone(), text("limited"), Value::Int(1), Value::Int(9)]),
-            reply(&[now.clone(), text("limited"), Value::Int(0), Value::Int(9)]),
-            reply(&[now.clone(), text("unknown"), Value::Int(0)]),
-            reply(&[text("5"), text("unknown")]),
-            reply(&[now, Value::BulkString(vec![0xff])]),
+            reply(&[now.clone(), text("unknown")]),
+            reply(&[now.clone(), Value::Array(vec![zero()]), text("unknown")]),
+            told(&[text("granted")]),
+            told(&[text("reserved"), purpose.clone(), zero()]),
+            told(&[text("reserved"), text("Not A Purpose"), zero(), text(""), Value::Int(1)]),
+            told(&[text("reserved"), purpose.clone(), zero(), text("x=9:"), Value::Int(1)]),
+            told(&[text("reserved"), purpose.clone(), zero(), text(""), Value::Int(-1)]),
+            told(&[text("mismatch"), purpose.clone(), zero(), zero(), Value::Int(1 << 40), zero()]),
+            told(&[text("mismatch"), purpose.clone(), zero(), zero(), Value::Int(1), Value::Int(-2)]),
+            told(&[text("locked"), zero(), purpose.clone(), zero()]),
+            told(&[text("limited"), Value::Int(1), Value::Int(9), zero(), zero()]),
+            told(&[text("limited"), zero(), Value::Int(9), zero(), zero()]),
+            told(&[text("unknown"), zero()]),
+            reply(&[text("5"), none.clone(), text("unknown")]),
+            reply(&[now.clone(), none.clone(), Value::BulkString(vec![0xff])]),
         ] {
             assert!(is_protocol(verify(broken.clone(), &[])), "{broken:?} was taken");
             assert!(is_protocol(settle(broken.clone())) && is_protocol(issue(broken.clone())));
-            assert!(is_protocol(admit(broken, &[])));
+            assert!(is_protocol(admit(broken, &AdmitCommand { standpoint: None, takes: Vec::new() })));
         }
     }
 
     #[test]
     fn a_lock_is_none_an_end_or_for_ever() {
         let read = |lock: i64| {
-            let values = [Value::Int(5), text("mismatch"), text("p"), Value::Int(2), Value::Int(lock)];
+            let [now, failures, left] = [5, 0, 2].map(Value::Int);
+            let head = [now, Value::Array(Vec::new()), text("mismatch"), text("p")];
+            let values = [&head[..], &[failures.clone(), failures, left, Value::Int(lock)]].concat();
             match verify(reply(&values), &[]).unwrap().outcome {
                 VerifyOutcome::Mismatch { lock, .. } => lock,
                 other => panic!("{other:?}"),

@@ -12,6 +12,7 @@ use crate::domain::challenge::REMEMBERED_BEYOND_CODE;
 use crate::domain::id::{Purpose, hex};
 use crate::domain::keyring::Digest;
 use crate::domain::lockout::{CLEAN_AFTER, LockoutRule, REMEMBERED_FOR};
+use crate::domain::tally::COUNTED_UP_TO;
 use crate::domain::time::{Timestamp, millis};
 use crate::domain::window::{Count, Take};
 
@@ -62,6 +63,7 @@ impl Script {
             // Writing to a String cannot fail.
             let _ = writeln!(body, "local {name} = {}", millis(duration));
         }
+        let _ = writeln!(body, "local COUNTED_UP_TO = {COUNTED_UP_TO}");
         parts.iter().for_each(|part| body.push_str(part));
         let sha1 = redis::Script::new(&body).get_hash().to_owned();
         Self { body, sha1 }

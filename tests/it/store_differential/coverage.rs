@@ -7,6 +7,7 @@ use otp_sidecar::domain::admit::{AdmitCommand, AdmitOutcome, Refusal, admit};
 use otp_sidecar::domain::issue::{Expected, IssueCommand, IssueOutcome};
 use otp_sidecar::domain::lockout::Lock;
 use otp_sidecar::domain::state::State;
+use otp_sidecar::domain::tally::Tally;
 use otp_sidecar::domain::time::Timestamp;
 use otp_sidecar::domain::verify::{
     SettleCommand, SettleOutcome, Settlement, VerifyCommand, VerifyOutcome, verify,
@@ -112,6 +113,29 @@ impl Coverage {
 
     fn reach(&mut self, corner: impl Into<String>) {
         *self.0.entry(corner.into()).or_default() += 1;
+    }
+
+    /// Notes what a command told of its counts.
+    pub fn note_tally(&mut self, tally: &Tally) {
+        for limit in &tally.limits {
+            self.reach(match limit.used {
+                None => "tally: a limit without numbers",
+                Some(used) if used.before == used.after => "tally: a full limit",
+                Some(used) if used.after == 1 => "tally: the first of its window",
+                Some(used) if used.after == limit.max => "tally: the last that fits",
+                Some(_) => "tally: one in between",
+            });
+        }
+        let Some(account) = &tally.account else { return };
+        self.reach(match (account.failures.before, account.failures.after) {
+            (0, 0) => "tally: no failures",
+            (before, after) if before < after => "tally: one failure more",
+            (before, after) if before == after => "tally: failures that stay",
+            _ => "tally: failures forgiven or locked away",
+        });
+        if account.lock.before != account.lock.after {
+            self.reach("tally: a lock began");
+        }
     }
 
     /// Notes what one command reached. `before` is the state that it was decided on.

@@ -8,14 +8,13 @@ mod generator;
 
 use std::sync::Arc;
 
-use otp_sidecar::domain::admit::{AdmitCommand, AdmitOutcome, admit};
+use otp_sidecar::domain::admit::{self, AdmitCommand, AdmitOutcome};
 use otp_sidecar::domain::issue::{IssueCommand, IssueOutcome, issue};
 use otp_sidecar::domain::state::{Census, State};
+use otp_sidecar::domain::tally::Tally;
 use otp_sidecar::domain::time::{Clock, ManualClock, Timestamp};
-use otp_sidecar::domain::verify::{
-    SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome, settle, verify,
-};
-use otp_sidecar::store::contract::{Challenges, Ledger, StoreError};
+use otp_sidecar::domain::verify::{self, SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome, settle};
+use otp_sidecar::store::contract::{Challenges, Ledger, Stamped, StoreError};
 use otp_sidecar::store::redis::RedisStore;
 
 use self::coverage::Coverage;
@@ -48,33 +47,30 @@ enum Outcome {
 }
 
 impl Command {
-    fn by_the_rules(&self, state: &mut State, now: Timestamp) -> Outcome {
+    fn by_the_rules(&self, state: &mut State, now: Timestamp) -> (Outcome, Tally) {
         match self {
-            Self::Admit(command) => Outcome::Admit(admit(state, command, now)),
-            Self::Issue(command) => Outcome::Issue(issue(state, command, now)),
-            Self::Verify(command) => Outcome::Verify(verify(state, command, now)),
-            Self::Settle(command) => Outcome::Settle(settle(state, command, now)),
+            Self::Admit(command) => {
+                let (outcome, tally) = admit::decide(state, command, now);
+                (Outcome::Admit(outcome), tally)
+            }
+            Self::Issue(command) => (Outcome::Issue(issue(state, command, now)), Tally::default()),
+            Self::Verify(command) => {
+                let (outcome, tally) = verify::decide(state, command, now);
+                (Outcome::Verify(outcome), tally)
+            }
+            Self::Settle(command) => (Outcome::Settle(settle(state, command, now)), Tally::default()),
         }
     }
 
-    async fn by_the_scripts(&self, store: &RedisStore) -> Result<(Timestamp, Outcome), StoreError> {
+    async fn by_the_scripts(&self, store: &RedisStore) -> Result<Stamped<Outcome>, StoreError> {
+        fn wrap<T>(stamped: Stamped<T>, outcome: fn(T) -> Outcome) -> Stamped<Outcome> {
+            Stamped { at: stamped.at, outcome: outcome(stamped.outcome), tally: stamped.tally }
+        }
         Ok(match self {
-            Self::Admit(command) => {
-                let stamped = store.admit(command).await?;
-                (stamped.at, Outcome::Admit(stamped.outcome))
-            }
-            Self::Issue(command) => {
-                let stamped = store.issue(command).await?;
-                (stamped.at, Outcome::Issue(stamped.outcome))
-            }
-            Self::Verify(command) => {
-                let stamped = store.verify(command).await?;
-                (stamped.at, Outcome::Verify(stamped.outcome))
-            }
-            Self::Settle(command) => {
-                let stamped = store.settle(command).await?;
-                (stamped.at, Outcome::Settle(stamped.outcome))
-            }
+            Self::Admit(command) => wrap(store.admit(command).await?, Outcome::Admit),
+            Self::Issue(command) => wrap(store.issue(command).await?, Outcome::Issue),
+            Self::Verify(command) => wrap(store.verify(command).await?, Outcome::Verify),
+            Self::Settle(command) => wrap(store.settle(command).await?, Outcome::Settle),
         })
     }
 }
@@ -111,11 +107,13 @@ async fn run_episode(
         let now = clock.now();
         let command = generator.command(random);
         let before = state.clone();
-        let expected = command.by_the_rules(&mut state, now);
+        let (outcome, tally) = command.by_the_rules(&mut state, now);
         let decided = command.by_the_scripts(store).await;
-        let (at, outcome) =
-            decided.unwrap_or_else(|error| panic!("{place}, step {step}: {error}\n{command:#?}"));
-        assert_eq!((at, &outcome), (now, &expected), "{place}, step {step}: {command:#?}\n{before:#?}");
+        let expected = Stamped { at: now, outcome, tally };
+        let decided = decided.unwrap_or_else(|error| panic!("{place}, step {step}: {error}\n{command:#?}"));
+        assert_eq!(decided, expected, "{place}, step {step}: {command:#?}\n{before:#?}");
+        let Stamped { outcome, tally, .. } = decided;
+        coverage.note_tally(&tally);
         coverage.note(&generator, &command, &outcome, &before, now);
         generator.learn(&command, &outcome, now);
         if step % CENSUS_EVERY == 0 {

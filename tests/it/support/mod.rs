@@ -1,5 +1,6 @@
 //! What tests start, and must stop again.
 
+pub mod audit;
 pub mod authority;
 pub mod backend;
 pub mod client;

@@ -92,6 +92,12 @@ impl Start {
         self.env("OTP_SIDECAR_STATE", redis.url())
     }
 
+    /// Lets its standard output go there.
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
+        self.command.stdout(to);
+        self
+    }
+
     /// Starts it and waits until it has ended by itself: the exit code, and what it wrote.
     pub fn refused(mut self) -> (Option<i32>, String) {
         let output = self.command.output().unwrap();
@@ -111,15 +117,27 @@ impl Start {
             *shared.ended.lock().unwrap() = true;
             shared.grew.notify_all();
         });
-        let Some(ready) = log.wait(|line| line.contains("\"message\":\"ready\"")) else {
+        let is_ready = |line: &str| line.contains("\"message\":\"ready\"") || line.contains(" ready ");
+        let Some(ready) = log.wait(is_ready) else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("the sidecar did not start: {:#?}", log.lines.lock().unwrap());
         };
-        let ready: Value = serde_json::from_str(&ready).unwrap();
-        let addr = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
+        let addr = |name: &str| address(&ready, name);
         Sidecar { child, traffic: addr("listen"), admin: addr("admin"), log }
     }
+}
+
+/// An address in the line that says that it is ready, in either form of the log.
+fn address(ready: &str, name: &str) -> SocketAddr {
+    let text = match serde_json::from_str::<Value>(ready) {
+        Ok(line) => line[name].as_str().unwrap().to_owned(),
+        Err(_) => {
+            let (_, rest) = ready.split_once(&format!("{name}=")).unwrap();
+            rest.split(' ').next().unwrap().to_owned()
+        }
+    };
+    text.parse().unwrap()
 }
 
 impl Log {

@@ -166,7 +166,7 @@ fn spawn(folder: &Path, starttls_port: u16) -> (Child, Value) {
 }
 
 /// `OTP_TEST_PYTHON`, or the environment that `make test` sets up, or the system's.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.venv/bin/python");
     match std::env::var_os("OTP_TEST_PYTHON") {
         Some(named) => PathBuf::from(named),

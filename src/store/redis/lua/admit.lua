@@ -12,19 +12,19 @@ if standpoint ~= '' then
   failures, lock, reference = account.failures, lock_of(account), stored[2]
 end
 local refused = refusal(standpoint == 'refuse' and lock or 0)
-if refused == 'locked' then
-  return { now, 'locked', lock }
-elseif refused == 'limited' then
-  return { now, 'limited', full, opens }
+if refused then
+  refused[#refused + 1] = failures
+  refused[#refused + 1] = lock
+  return refused
 end
 if reference then
   challenge = redis.call('HMGET', ARGV[4] .. reference, 'purpose', 'binding', 'phase', 'until', 'codes')
 end
 if not challenge or not is_pending(challenge, purpose) then
-  return { now, 'admitted', failures, lock }
+  return { now, used, 'admitted', failures, lock }
 end
 local issued, expires = string.match(challenge[5], '(%d+) (%d+) [^;]+$')
 return {
-  now, 'admitted', failures, lock,
+  now, used, 'admitted', failures, lock,
   reference, challenge[2], tonumber(issued), tonumber(expires), is_reserved(challenge) and 1 or 0,
 }

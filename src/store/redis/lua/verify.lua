@@ -23,19 +23,21 @@ if after then
   lock = lock_of(account)
 end
 local refused = refusal(lock)
-if refused == 'locked' then
-  return { now, 'locked', lock }
-elseif refused == 'limited' then
-  return { now, 'limited', full, opens }
+if refused then
+  if after then
+    refused[#refused + 1] = purpose
+    refused[#refused + 1] = account.failures
+  end
+  return refused
 end
 if not after then
-  return { now, 'unknown' }
+  return { now, used, 'unknown' }
 end
 if challenge[3] == 'superseded' then
-  return { now, 'superseded', purpose }
+  return { now, used, 'superseded', purpose, account.failures }
 end
 if challenge[3] ~= 'live' then
-  return { now, 'spent', purpose }
+  return { now, used, 'spent', purpose, account.failures }
 end
 
 local any_live, presented, was_expired, known = false, false, false, false
@@ -51,24 +53,26 @@ for issued, expires, digest in string.gmatch(challenge[5], '(%d+) (%d+) ([^;]+)'
 end
 if presented then
   redis.call('HSET', KEYS[1], 'phase', 'reserved ' .. ARGV[5])
+  local failures = account.failures
   if had_account then
     account.failures, account.consecutive = 0, 0
     keep_account(account_key, account, stored[2])
   end
-  return { now, 'reserved', purpose, challenge[2], math.max(0, now - presented) }
+  return { now, used, 'reserved', purpose, failures, challenge[2], math.max(0, now - presented) }
 end
 if was_expired or not any_live then
-  return { now, 'expired', purpose }
+  return { now, used, 'expired', purpose, account.failures }
 end
 if not known then
-  return { now, 'unknown_key', purpose }
+  return { now, used, 'unknown_key', purpose, account.failures }
 end
 
 record_own('f')
 if now >= account.clean_since + CLEAN_AFTER then
   account.level = 0
 end
-account.failures = account.failures + 1
+local failures = account.failures
+account.failures = failures + 1
 account.consecutive = account.consecutive + 1
 account.clean_since = now
 local left, lock_until = after - account.failures, nil
@@ -92,4 +96,4 @@ keep_account(account_key, account, stored[2])
 if lock_until then
   list_until(ARGV[3] .. purpose, ARGV[4], lock_until, REMEMBERED_FOR)
 end
-return { now, 'mismatch', purpose, left, lock }
+return { now, used, 'mismatch', purpose, failures, account.failures, left, lock }

@@ -1,10 +1,14 @@
 //! Nothing that the process writes or answers holds a code, a token, a key, a password or a whole
 //! address, whatever happens and however much it is told to log.
 
+mod panics;
+mod places;
+
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::support::audit::{AuditFile, assert_fits_the_schema};
 use crate::support::backend::{Backend, Mood};
 use crate::support::client::{Answer, Client, JWT_SECRET, token};
 use crate::support::redis::RedisServer;
@@ -83,11 +87,18 @@ struct World {
     secrets: Secrets,
     answers: Vec<(String, Answer)>,
     policies: Folder,
-    _redis: RedisServer,
+    audit: AuditFile,
+    redis: RedisServer,
+    _audit_folder: Folder,
 }
 
 impl World {
     async fn start() -> Self {
+        Self::logging("json").await
+    }
+
+    /// With log lines of this form.
+    async fn logging(format: &str) -> Self {
         let (backend, relay, redis) = (Backend::start().await, SmtpServer::start(), RedisServer::start());
         redis.ask::<()>(&["CONFIG", "SET", "requirepass", REDIS_PASSWORD]);
         let policies = Folder::with_shipped(&[
@@ -96,6 +107,8 @@ impl World {
             ("verify:       { max: 10,", "verify:       { max: 100,"),
         ]);
         policies.write("admin-token", ADMIN_TOKEN);
+        let audit_folder = Folder::new();
+        let audit = AuditFile::in_folder(audit_folder.path());
         let smtp = format!(
             "smtp://otp%40wallet.example:correct%20horse@localhost:{}?ca={}",
             relay.port("starttls"),
@@ -109,10 +122,22 @@ impl World {
             .env("OTP_SIDECAR_STORE_DEADLINE", "2s")
             .env("OTP_SIDECAR_UPSTREAM_TIMEOUT", "500ms")
             .env("OTP_SIDECAR_ADMIN_TOKEN_FILE", policies.path().join("admin-token"))
+            .env("OTP_SIDECAR_LOG", format)
             .env("RUST_LOG", "trace")
+            .flag("--audit", &audit.0)
             .ready();
         let (secrets, answers) = (Secrets::new(), Vec::new());
-        Self { backend, relay, sidecar, secrets, answers, policies, _redis: redis }
+        Self {
+            backend,
+            relay,
+            sidecar,
+            secrets,
+            answers,
+            policies,
+            audit,
+            redis,
+            _audit_folder: audit_folder,
+        }
     }
 
     fn somebody(&mut self, subject: &str) -> Client {
@@ -158,15 +183,22 @@ impl World {
             self.secrets.assert_absent(name, &format!("{:?} {}", answer.headers, answer.text()));
         }
         let lines = self.sidecar.lines();
-        assert!(lines.iter().any(|line| line.contains("\"TRACE\"")), "it does not log everything");
+        assert!(lines.iter().any(|line| line.contains("TRACE")), "it does not log everything");
         for line in lines {
             // A time of day has six digits of its own.
-            let mut said: Value = serde_json::from_str(&line).unwrap_or(Value::String(line));
-            if let Some(fields) = said.as_object_mut() {
-                fields.remove("timestamp");
-            }
-            self.secrets.assert_absent("the log", &said.to_string());
+            let said = match serde_json::from_str::<Value>(&line) {
+                Ok(mut said) => {
+                    said.as_object_mut().map(|fields| fields.remove("timestamp"));
+                    said.to_string()
+                }
+                Err(_) => line.split_once("Z ").map_or(line.clone(), |(_, said)| said.to_owned()),
+            };
+            self.secrets.assert_absent("the log", &said);
         }
+        let told = self.audit.text();
+        assert!(told.contains("\"decision\""), "nothing was audited");
+        self.secrets.assert_absent("the audit log", &told);
+        assert_fits_the_schema(&told);
     }
 }
 

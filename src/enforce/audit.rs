@@ -1,0 +1,179 @@
+//! What the audit log is told of one request: the decision when it is made, and what ended it later.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Enforcer;
+use super::context::Context;
+use crate::domain::id::{LimitName, Purpose, Reference};
+use crate::domain::lockout::Lock;
+use crate::domain::tally::Tally;
+use crate::domain::time::Timestamp;
+use crate::policy::decision::Denial;
+use crate::policy::snapshot::Action;
+use crate::telemetry::event::{Event, Ruling};
+use crate::telemetry::label::outcome;
+
+/// What becomes known of a request on its way, for its audit line.
+#[derive(Debug, Default)]
+pub struct Known {
+    purpose: OnceLock<Purpose>,
+    reference: OnceLock<Reference>,
+    counted: OnceLock<(Timestamp, Tally)>,
+    ruled: AtomicBool,
+}
+
+impl Known {
+    /// What the code is for.
+    pub fn purpose(&self, purpose: &Purpose) {
+        self.purpose.get_or_init(|| purpose.clone());
+    }
+
+    /// Which challenge it is about.
+    pub fn reference(&self, reference: &Reference) {
+        self.reference.get_or_init(|| reference.clone());
+    }
+
+    /// What the store counted, and when. The first decision of the store is the one that counts.
+    pub fn counted(&self, at: Timestamp, tally: &Tally) {
+        if let Some(account) = &tally.account {
+            self.purpose(&account.purpose);
+        }
+        self.counted.get_or_init(|| (at, tally.clone()));
+    }
+}
+
+/// Why a request was let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allowed {
+    /// It is within its limits, and nobody is locked.
+    Admitted,
+    /// Its code is right, and reserved for it.
+    Matched,
+    /// The sidecar itself made a code.
+    Issued,
+    /// The sidecar itself told where a code stands.
+    Told,
+}
+
+impl Allowed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Matched => "matched",
+            Self::Issued => "issued",
+            Self::Told => "told",
+        }
+    }
+}
+
+impl Enforcer {
+    /// Tells that a request was let through, once.
+    pub(super) fn allowed(&self, context: &Context, why: Allowed) {
+        if self.parts.telemetry.audit().is_none() || context.known.ruled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let right = (why == Allowed::Matched).then_some(true);
+        self.ruled(context, Ruling { outcome: "allowed", reason: why.as_str(), right, ..ruling(context) });
+    }
+
+    /// Tells that a request was refused; or, if it had been let through, how it failed.
+    pub(super) fn refused(&self, context: &Context, denial: &Denial) {
+        if self.parts.telemetry.audit().is_none() {
+            return;
+        }
+        let reason = denial.reason();
+        if context.known.ruled.swap(true, Ordering::AcqRel) {
+            self.parts.telemetry.emit(&Event::Failed { actor: context.actor(), reason });
+            return;
+        }
+        let wrong = matches!(denial, Denial::CodeInvalid { .. } | Denial::Locked { set_now: true, .. });
+        self.ruled(
+            context,
+            Ruling {
+                outcome: outcome(reason),
+                reason: reason.as_str(),
+                rule: rule(context, denial),
+                until: until(denial),
+                right: wrong.then_some(false),
+                ..ruling(context)
+            },
+        );
+    }
+
+    fn ruled(&self, context: &Context, ruling: Ruling<'_>) {
+        self.parts.telemetry.emit(&Event::Ruled { actor: context.actor(), ruling: &ruling });
+    }
+}
+
+/// What is known so far.
+fn ruling(context: &Context) -> Ruling<'_> {
+    let known = &context.known;
+    let counted = known.counted.get();
+    let named = match &context.route.action {
+        Action::Issue(rule) => Some(&rule.purpose.name),
+        _ => None,
+    };
+    Ruling {
+        at: counted.map(|(at, _)| *at),
+        action: action(&context.route.action),
+        outcome: "",
+        reason: "",
+        rule: None,
+        until: None,
+        purpose: known.purpose.get().or(named),
+        reference: known.reference.get(),
+        right: None,
+        tally: counted.map(|(_, tally)| tally),
+    }
+}
+
+fn action(action: &Action) -> &'static str {
+    match action {
+        Action::Issue(_) => "issue",
+        Action::Verify(_) => "verify",
+        Action::Send(_) => "send",
+        Action::Status(_) => "status",
+        Action::Limit => "limit",
+    }
+}
+
+/// The path, in the policy, of the rule that refused. None where no rule of the policy did.
+fn rule(context: &Context, denial: &Denial) -> Option<String> {
+    let route = &context.route.name;
+    let of_purpose = |what: &str| Some(format!("purposes.{}.{what}", ruling(context).purpose?));
+    match denial {
+        Denial::AmbiguousPath | Denial::MethodNotAllowed(_) => Some(format!("routes.{route}.match")),
+        Denial::Unauthorized => Some("identity.jwt".to_owned()),
+        Denial::RecipientMismatch(_) => {
+            Some(format!("routes.{route}.{}.recipient", action(&context.route.action)))
+        }
+        Denial::RateLimited { limit, .. } if *limit == LimitName::resend_cooldown() => {
+            of_purpose("resend.cooldown")
+        }
+        Denial::RateLimited { limit, .. } => Some(format!("limits.{limit}")),
+        Denial::Locked { lock: Lock::Disabled, .. } => of_purpose("lockout.disable_after"),
+        Denial::Locked { .. } => of_purpose("lockout"),
+        Denial::CodeExpired => of_purpose("code.ttl"),
+        Denial::InvalidRequest(_)
+        | Denial::UnsupportedMediaType(_)
+        | Denial::BodyTooLarge(_)
+        | Denial::CodeInvalid { .. }
+        | Denial::CodeNotFound(_)
+        | Denial::CodeUsed
+        | Denial::IdentityUnavailable
+        | Denial::StateUnavailable
+        | Denial::Overloaded
+        | Denial::UpstreamUnavailable { .. }
+        | Denial::UpstreamTimeout
+        | Denial::Internal => None,
+    }
+}
+
+fn until(denial: &Denial) -> Option<Timestamp> {
+    match denial {
+        Denial::Locked { lock: Lock::Until(until), .. } => Some(*until),
+        Denial::RateLimited { retry_at, .. } => Some(*retry_at),
+        _ => None,
+    }
+}

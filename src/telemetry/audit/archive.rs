@@ -1,0 +1,149 @@
+//! Rotated files: compressed in the background, and removed when there are too many.
+//!
+//! It goes by what it finds in the folder, so whatever a crash has left half done is done at the next
+//! look. A compressed file appears whole or not at all: it is written beside, synced, and renamed.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::file::folder_of;
+
+const COMPRESSED: &str = ".gz";
+const UNFINISHED: &str = ".gz.tmp";
+
+/// Looks after rotated files, on a thread of its own.
+pub(super) struct Archive {
+    looks: SyncSender<()>,
+}
+
+impl Archive {
+    /// Looks after the rotated files of this path, and keeps that many of them.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(path: &Path, keep: usize) -> io::Result<Self> {
+        let (looks, due) = sync_channel(1);
+        let path = path.to_owned();
+        std::thread::Builder::new().name("audit-gzip".to_owned()).spawn(move || run(&path, keep, &due))?;
+        let archive = Self { looks };
+        archive.look();
+        Ok(archive)
+    }
+
+    /// Has a look soon. One that is due already is enough.
+    pub fn look(&self) {
+        let _due_already = self.looks.try_send(());
+    }
+}
+
+fn run(path: &Path, keep: usize, due: &Receiver<()>) {
+    while due.recv().is_ok() {
+        if let Err(error) = tidy(path, keep) {
+            tracing::error!(error = %error, path = %path.display(), "rotated audit files could not be looked after");
+        }
+    }
+}
+
+/// The compressed file of a rotated one.
+pub(super) fn compressed(rotated: &Path) -> PathBuf {
+    suffixed(rotated, COMPRESSED)
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Compresses what is not, and removes what is too much.
+fn tidy(path: &Path, keep: usize) -> io::Result<()> {
+    let folder = folder_of(path);
+    let mut rotated = Vec::new();
+    for name in names_in(folder, path)? {
+        let file = folder.join(&name);
+        if name.ends_with(UNFINISHED) {
+            std::fs::remove_file(&file)?;
+        } else if let Some(plain) = name.strip_suffix(COMPRESSED) {
+            rotated.push(folder.join(plain));
+        } else {
+            rotated.push(file);
+        }
+    }
+    rotated.sort();
+    rotated.dedup();
+    let surplus = rotated.len().saturating_sub(keep);
+    for file in rotated.drain(..surplus) {
+        remove(&compressed(&file))?;
+        remove(&file)?;
+    }
+    for file in rotated {
+        if !compressed(&file).exists() {
+            compress(&file)?;
+        }
+        // Also after a crash between the two steps.
+        remove(&file)?;
+    }
+    Ok(())
+}
+
+/// The names of what belongs to rotated files of this path.
+fn names_in(folder: &Path, path: &Path) -> io::Result<Vec<String>> {
+    let own = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let stamp = name.to_str().and_then(|name| name.strip_prefix(own)?.strip_prefix('.'));
+        if stamp.is_some_and(is_stamped) {
+            names.extend(name.into_string());
+        }
+    }
+    Ok(names)
+}
+
+/// Whether this is `20261122T150700123Z`, perhaps with a number, and perhaps compressed.
+fn is_stamped(text: &str) -> bool {
+    let stamp = text.strip_suffix(UNFINISHED).or_else(|| text.strip_suffix(COMPRESSED)).unwrap_or(text);
+    let (stamp, number) = stamp.split_once('-').unwrap_or((stamp, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = stamp.strip_suffix('Z').and_then(|stamp| stamp.split_once('T'));
+    parts.is_some_and(|(date, time)| is_digits(date) && is_digits(time)) && is_digits(number)
+}
+
+fn compress(rotated: &Path) -> io::Result<()> {
+    let unfinished = suffixed(rotated, UNFINISHED);
+    let target = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut encoder = GzEncoder::new(target, Compression::fast());
+    io::copy(&mut File::open(rotated)?, &mut encoder)?;
+    encoder.finish()?.sync_all()?;
+    std::fs::rename(&unfinished, compressed(rotated))
+}
+
+/// Removes a file that may be gone already.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_rotation_made_is_looked_after() {
+        for ours in ["20261122T150700123Z", "20261122T150700123Z-002.gz", "20261122T150700123Z.gz.tmp"] {
+            assert!(is_stamped(ours), "{ours}");
+        }
+        for other in ["1", "1.gz", "bak", "gz", "2026-11-22", "20261122T150700123", "Z", "TZ", "old-1"] {
+            assert!(!is_stamped(other), "{other}");
+        }
+    }
+}

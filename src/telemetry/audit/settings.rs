@@ -1,0 +1,28 @@
+//! Where audit lines go, and how long they are kept.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where audit lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output, which nothing else of `serve` writes to.
+    Stdout,
+    /// A file of their own, which is rotated.
+    File(PathBuf),
+}
+
+/// Settings of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Where lines go.
+    pub destination: Destination,
+    /// A file is rotated before it gets longer, in bytes.
+    pub max_size: u64,
+    /// A file is rotated when it is older.
+    pub max_age: Duration,
+    /// How many rotated files are kept.
+    pub keep: usize,
+    /// How many lines may wait to be written.
+    pub queue: usize,
+}
