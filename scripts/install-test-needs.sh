@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests start: redis-server and promtool (apt), Python packages (a venv in
+# Installs what the tests start: redis-server, Prometheus and Alertmanager (apt), Python packages (a venv in
 # tests/.venv), Node packages (tests/backends/node/node_modules). Does nothing when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -98,24 +98,31 @@ install_node_packages() {
   mark_current "$folder/package-lock.json" "$stamp"
 }
 
-# Unpacked, not installed: the package would start a Prometheus of its own, and needs root.
-install_promtool() {
-  PATH="$PWD/$venv/bin:$PATH"
-  have promtool && return 0
-  have apt-get || fail "promtool is missing (part of Prometheus): this script only knows apt-get"
-  say "unpacking promtool into $venv"
+# Unpacked, not installed: the packages would start services of their own, and need root.
+unpack() {
+  local package=$1 program missing=0
+  shift
+  for program in "$@"; do
+    PATH="$PWD/$venv/bin:$PATH" have "$program" || missing=1
+  done
+  [ "$missing" -eq 1 ] || return 0
+  have apt-get || fail "$* is missing (Debian's package $package): this script only knows apt-get"
+  say "unpacking $* into $venv"
   local folder
   folder=$(mktemp -d)
-  (cd "$folder" && apt-get download -qq prometheus) ||
-    { as_root apt-get update -qq && (cd "$folder" && apt-get download -qq prometheus); }
-  dpkg-deb --extract "$folder"/prometheus_*.deb "$folder/unpacked"
-  install -m 755 "$folder/unpacked/usr/bin/promtool" "$venv/bin/promtool"
+  (cd "$folder" && apt-get download -qq "$package") ||
+    { as_root apt-get update -qq && (cd "$folder" && apt-get download -qq "$package"); }
+  dpkg-deb --extract "$folder/$package"_*.deb "$folder/unpacked"
+  for program in "$@"; do
+    install -m 755 "$folder/unpacked/usr/bin/$program" "$venv/bin/$program"
+  done
   rm -rf "$folder"
 }
 
 check_rust
 install_system_packages
 install_python_packages
-install_promtool
+unpack prometheus prometheus promtool
+unpack prometheus-alertmanager prometheus-alertmanager amtool
 install_node
 install_node_packages

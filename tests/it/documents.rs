@@ -162,6 +162,7 @@ fn links_between_pages_lead_somewhere() {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "CHANGELOG.md",
+        "docs/alerts.md",
         "docs/audit.md",
         "docs/errors.md",
         "docs/logs.md",
@@ -169,8 +170,11 @@ fn links_between_pages_lead_somewhere() {
         "docs/policy.md",
         "docs/threat-model.md",
     ];
+    let runbooks = fs::read_dir(root().join("docs/runbooks")).unwrap();
+    let runbooks = runbooks.map(|entry| format!("docs/runbooks/{}", entry.unwrap().file_name().display()));
+    let pages: Vec<String> = pages.map(str::to_owned).into_iter().chain(runbooks).collect();
     let mut dead = Vec::new();
-    for page in pages {
+    for page in &pages {
         let text = read(page);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.starts_with("http")) {

@@ -26,13 +26,13 @@ pub struct Scraping {
     every: Duration,
     targets: Vec<Value>,
     rules: Vec<PathBuf>,
-    alertmanager: Option<SocketAddr>,
+    alertmanagers: Vec<SocketAddr>,
 }
 
 impl Scraping {
     /// Scrapes and evaluates that often.
     pub fn every(every: Duration) -> Self {
-        Self { every, targets: Vec::new(), rules: Vec::new(), alertmanager: None }
+        Self { every, targets: Vec::new(), rules: Vec::new(), alertmanagers: Vec::new() }
     }
 
     /// Scrapes this address as that job and instance of that namespace.
@@ -50,17 +50,16 @@ impl Scraping {
         self
     }
 
-    /// Sends its alerts there.
+    /// Sends its alerts there, too.
     pub fn alerting(mut self, alertmanager: SocketAddr) -> Self {
-        self.alertmanager = Some(alertmanager);
+        self.alertmanagers.push(alertmanager);
         self
     }
 
     /// Starts it, and waits until it has scraped every target once.
     pub async fn start(self) -> Prometheus {
         let folder = Folder::new();
-        let config = self.config();
-        folder.write("prometheus.yml", &config.to_string());
+        folder.write("prometheus.yml", &self.config().to_string());
         let mut command = Command::new(program("prometheus"));
         command
             .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
@@ -68,8 +67,7 @@ impl Scraping {
             // Alerts are sent again soon: the first try may come before the Alertmanager was found.
             .args(["--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s"]);
         let server = Server::start(command, folder);
-        let prometheus =
-            Prometheus { client: Client::new(format!("http://{}", server.addr)), _server: server };
+        let prometheus = Prometheus { client: Client::new(format!("http://{}", server.addr)), server };
         until("it is ready", PATIENCE, async || prometheus.client.get("/-/ready").await.status == 200).await;
         let wanted = self.targets.len();
         until("every target is scraped", PATIENCE, async || prometheus.query("up").await.len() == wanted)
@@ -80,7 +78,7 @@ impl Scraping {
     fn config(&self) -> Value {
         let every = format!("{}ms", self.every.as_millis());
         let alertmanagers: Vec<Value> = self
-            .alertmanager
+            .alertmanagers
             .iter()
             .map(|addr| json!({ "static_configs": [{ "targets": [addr.to_string()] }] }))
             .collect();
@@ -95,7 +93,7 @@ impl Scraping {
 
 /// A running Prometheus.
 pub struct Prometheus {
-    _server: Server,
+    server: Server,
     client: Client,
 }
 
@@ -140,6 +138,13 @@ impl Prometheus {
         let series = data["result"].as_array().unwrap().iter();
         let points = |one: &Value| one["values"].as_array().unwrap().iter().map(point).collect();
         series.map(|one| Series { labels: labels(&one["metric"]), points: points(one) }).collect()
+    }
+
+    /// From now on it does this instead; what it knows it keeps.
+    pub fn reconfigure(&self, scraping: &Scraping) {
+        self.server.folder.write("prometheus.yml", &scraping.config().to_string());
+        let status = Command::new("kill").args(["-HUP", &self.server.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
     }
 
     /// Every rule that is loaded, as the API tells it.
@@ -189,7 +194,7 @@ impl Alertmanager {
 struct Server {
     child: Child,
     addr: SocketAddr,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Server {
@@ -210,7 +215,7 @@ impl Server {
         while let Ok(line) = told.recv_timeout(PATIENCE) {
             if line.contains("msg=\"Listening on\"") {
                 let addr = line.split("address=").nth(1).and_then(|rest| rest.split(' ').next());
-                return Self { child, addr: addr.unwrap().parse().unwrap(), _folder: folder };
+                return Self { child, addr: addr.unwrap().parse().unwrap(), folder };
             }
             said.push(line);
         }
