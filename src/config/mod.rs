@@ -16,6 +16,7 @@ use crate::delivery::target::SmtpTarget;
 use crate::domain::keyring::KeyId;
 use crate::proxy::upstream::Target;
 use crate::telemetry::log::Format;
+use crate::telemetry::otlp;
 
 /// Every setting, checked.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub max_body: usize,
     /// How log lines look.
     pub log: Format,
+    /// Where traces go; nowhere, if it is not said.
+    pub tracing: Option<otlp::settings::Settings>,
 }
 
 /// The mail relay and the sender.

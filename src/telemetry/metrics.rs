@@ -69,6 +69,31 @@ pub struct Metrics {
     pub(super) reloads: IntCounterVec,
     pub(super) last_success: prometheus::Gauge,
     pub(super) policy_info: IntGaugeVec,
+    spans: SpanCounters,
+}
+
+/// What becomes of recorded spans. Each reason to lose them is resolved once: they are counted where
+/// requests are.
+#[derive(Debug, Clone)]
+pub struct SpanCounters {
+    /// Taken by the collector.
+    pub exported: IntCounter,
+    /// More were recorded than could wait.
+    pub queue_full: IntCounter,
+    /// The collector did not take them.
+    pub failed: IntCounter,
+    /// They were left when the process stopped.
+    pub stopped: IntCounter,
+}
+
+impl SpanCounters {
+    fn new(build: &Builder) -> prometheus::Result<Self> {
+        let exported = build.counter("otp_sidecar_spans_exported_total", "Spans that the collector took.")?;
+        let lost = build.counters("otp_sidecar_spans_dropped_total", "Recorded spans that reached no collector.", &["reason"])?;
+        let [queue_full, failed, stopped] =
+            ["queue_full", "export_failed", "stopped"].map(|reason| lost.with_label_values(&[reason]));
+        Ok(Self { exported, queue_full, failed, stopped })
+    }
 }
 
 /// Builds families and registers them. Names and labels are constants of this file, so a failure is a
@@ -158,8 +183,14 @@ impl Metrics {
             reloads: build.counters("otp_sidecar_policy_reloads_total", "Attempts to load policies.", &["result"])?,
             last_success: build.add(prometheus::Gauge::new("otp_sidecar_policy_last_success_timestamp_seconds", "When policies were last loaded."))?,
             policy_info: build.gauges("otp_sidecar_policy_info", "Always 1; the label tells which policy is in force.", &["hash"])?,
+            spans: SpanCounters::new(&build)?,
             registry: build.0.clone(),
         })
+    }
+
+    /// What becomes of recorded spans.
+    pub fn spans(&self) -> SpanCounters {
+        self.spans.clone()
     }
 
     fn prepare_fixed(&self) {

@@ -9,4 +9,8 @@ pub mod http;
 pub mod label;
 pub mod log;
 pub mod metrics;
+pub mod otlp;
+pub mod propagation;
 pub mod recorder;
+pub mod sampling;
+pub mod span;

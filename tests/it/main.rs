@@ -39,3 +39,4 @@ mod store_failures;
 mod store_limits;
 mod store_races;
 mod store_world;
+mod tracing;
