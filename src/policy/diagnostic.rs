@@ -272,10 +272,8 @@ fn covered(line: &str) -> String {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}[{}]: {}", self.code.severity().as_str(), self.code.as_str(), self.message)?;
-        match self.at {
-            Some(at) => self.excerpt(f, at)?,
-            None if !self.file.is_empty() => writeln!(f, " --> {}", self.file)?,
-            None => {}
+        if let Some(at) = self.at {
+            self.excerpt(f, at)?;
         }
         if let Some(related) = &self.related {
             writeln!(f, " = see {related}")?;

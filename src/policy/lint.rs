@@ -77,13 +77,12 @@ fn shadowed_limits(document: &Document, snapshot: &PolicySnapshot, out: &mut Col
     let identity = document.identity.iter().map(|identity| identity.limits.as_slice());
     let purposes = document.purposes.iter().map(|purpose| purpose.limits.as_slice());
     let routes = document.routes.iter().map(|route| route.limits.as_slice());
-    for list in identity.chain(purposes).chain(routes).filter(|list| list.len() > 1) {
+    for list in identity.chain(purposes).chain(routes) {
         for (index, text) in list.iter().enumerate() {
             let stricter = list.iter().enumerate().find(|(other, candidate)| {
-                *other != index
-                    && rule(snapshot, text)
-                        .zip(rule(snapshot, candidate))
-                        .is_some_and(|(a, b)| shadows(a, b, index < *other))
+                rule(snapshot, text)
+                    .zip(rule(snapshot, candidate))
+                    .is_some_and(|(a, b)| shadows(a, b, index <= *other))
             });
             if let Some((_, stricter)) = stricter {
                 let message = format!("`{}` never refuses anything next to `{}`", text.text, stricter.text);
@@ -94,11 +93,12 @@ fn shadowed_limits(document: &Document, snapshot: &PolicySnapshot, out: &mut Col
     }
 }
 
-/// Whether `b` fills no later than `a`, whatever happens. Of two equal ones the later is idle.
-fn shadows(a: &LimitRule, b: &LimitRule, a_is_first: bool) -> bool {
+/// Whether `b` fills no later than `a`, whatever happens. Of two equal ones the later is idle, and none
+/// shadows itself.
+fn shadows(a: &LimitRule, b: &LimitRule, a_is_no_later: bool) -> bool {
     let same = a.by == b.by && a.count == b.count;
     let equal = a.max == b.max && a.per == b.per;
-    same && b.max <= a.max && b.per >= a.per && !(equal && a_is_first)
+    same && b.max <= a.max && b.per >= a.per && !(equal && a_is_no_later)
 }
 
 fn purposes(document: &Document, snapshot: &PolicySnapshot, out: &mut Collector<'_>) {

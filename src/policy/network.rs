@@ -48,13 +48,15 @@ impl Network {
 
     /// `::ffff:10.0.0.0/104` as `10.0.0.0/8`.
     fn canonical(self) -> Self {
-        const MAPPED: u8 = 96;
-        let address = self.address.to_canonical();
-        if address.is_ipv4() && self.address.is_ipv6() && self.prefix >= MAPPED {
-            Self { address, prefix: self.prefix - MAPPED }
-        } else {
-            self
+        // The last bit of the mark is set, so no prefix is shorter than the mark.
+        const MARK: u8 = 96;
+        if let IpAddr::V6(v6) = self.address
+            && let Some(v4) = v6.to_ipv4_mapped()
+            && let Some(prefix) = self.prefix.checked_sub(MARK)
+        {
+            return Self { address: v4.into(), prefix };
         }
+        self
     }
 }
 
@@ -114,7 +116,10 @@ mod tests {
     fn an_ipv4_mapped_address_is_its_ipv4_address() {
         assert!(contains("10.0.0.0/8", "::ffff:10.1.2.3"));
         assert!(contains("::ffff:10.0.0.0/104", "10.1.2.3"));
-        assert_eq!(Network::parse("::ffff:10.0.0.0/104").unwrap().to_string(), "10.0.0.0/8");
+        for (written, meant) in [("::ffff:10.0.0.0/104", "10.0.0.0/8"), ("::ffff:0:0/96", "0.0.0.0/0")] {
+            assert_eq!(Network::parse(written).unwrap().to_string(), meant);
+        }
+        assert!(Network::parse("::ffff:0:0/95").is_err());
     }
 
     #[test]

@@ -269,12 +269,14 @@ mod tests {
     #[test]
     fn a_path_is_literal_segments_and_whole_parameters() {
         let mut out = Collector::new(&[]);
-        for good in ["/", "/a", "/a/", "/a/{id}/b", "/{id}", "/api/v1.0/x_y-z~"] {
+        let longest = format!("/{}", "a".repeat(999));
+        for good in ["/", "/a", "/a/", "/a/{id}/b", "/{user_id}", "/api/v1.0/x_y-z~", &longest] {
             assert!(path(&text(good), &mut out).is_some(), "{good}");
         }
+        assert!(path(&text(&format!("{longest}a")), &mut out).is_none());
         for bad in [
             "", "a", "//", "/a//b", "/a/../b", "/.", "/%61", "/a?b", "/a#b", "/{}", "/{a", "/x{a}",
-            "/{a}{b}", "/a;b", "/a b", "/ä", "/a\\b",
+            "/{a}{b}", "/{a-b}", "/a.", "/a;b", "/a b", "/ä", "/a\\b",
         ] {
             assert!(path(&text(bad), &mut out).is_none(), "{bad}");
         }

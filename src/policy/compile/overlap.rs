@@ -41,10 +41,8 @@ pub(super) fn check(routes: &[Route], out: &mut Collector<'_>) {
     for (route, path) in paths().filter(|(_, path)| !path.text.contains('{')) {
         let entry = Entry { route, at: path.at };
         let folded = fold(&path.text);
-        if !tree.is_empty() {
-            for found in tree.overlapping(&folded.split('/').collect::<Vec<_>>()) {
-                report(routes, found, entry, path, out);
-            }
+        for found in tree.overlapping(&folded.split('/').collect::<Vec<_>>()) {
+            report(routes, found, entry, path, out);
         }
         let alike = literal.entry(folded).or_default();
         for found in alike.iter() {
@@ -65,10 +63,6 @@ fn is_parameter(segment: &str) -> bool {
 }
 
 impl Tree {
-    fn is_empty(&self) -> bool {
-        self.literal.is_empty() && self.parameter.is_none() && self.entries.is_empty()
-    }
-
     fn insert(&mut self, segments: &[&str], entry: Entry) {
         let mut node = self;
         for segment in segments {

@@ -70,16 +70,20 @@ pub fn read(file: u32, text: &str, out: &mut Collector<'_>) -> Option<Node> {
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder = Builder { file, out, open: Vec::new(), root: None, nodes: 0 };
+    let done = builder.build(parser(text));
+    let root = builder.root.take();
+    done.then(|| root.unwrap_or(Node { at: start, kind: Kind::Null }))
+}
+
+fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
     let mut options = serde_yaml::granit_parser::Options::default();
     options.set_emit_comments(false);
     options.disallow_directives = true;
     options.emit_unresolved_aliases = true;
     options.flow_nesting_limit = MAX_DEPTH;
     options.block_nesting_limit = MAX_DEPTH;
-    let mut builder = Builder { file, out, open: Vec::new(), root: None, nodes: 0 };
-    let done = builder.build(Parser::new_from_str_with_options(text, options));
-    let root = builder.root.take();
-    done.then(|| root.unwrap_or(Node { at: start, kind: Kind::Null }))
+    Parser::new_from_str_with_options(text, options)
 }
 
 /// A list or mapping that has not ended yet.
@@ -138,7 +142,11 @@ impl Builder<'_, '_> {
     fn take(&mut self, event: Event<'_>, at: At) -> bool {
         let is_node = matches!(
             event,
-            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_)
+            Event::Scalar(..)
+                | Event::SequenceStart(..)
+                | Event::MappingStart(..)
+                | Event::Alias(_)
+                | Event::UnresolvedAlias(_)
         );
         self.nodes += usize::from(is_node);
         if self.nodes > MAX_NODES {
@@ -255,5 +263,35 @@ impl Builder<'_, '_> {
     fn place(&self, marker: serde_yaml::granit_parser::Marker, width: usize) -> At {
         let fit = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         At { file: self.file, line: fit(marker.line()), column: fit(marker.col() + 1), width: fit(width) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_have_one_mebibyte() {
+        let is_read = |length: usize| {
+            let mut out = Collector::new(&[]);
+            read(0, &format!("a: 1\n#{}", "x".repeat(length - 6)), &mut out).is_some()
+        };
+        assert!(is_read(1_048_576));
+        assert!(!is_read(1_048_577));
+    }
+
+    /// Whether a text is read when there is room for this many values.
+    fn fits(text: &str, room: usize) -> bool {
+        let mut out = Collector::new(&[]);
+        let nodes = MAX_NODES - room;
+        Builder { file: 0, out: &mut out, open: Vec::new(), root: None, nodes }.build(parser(text))
+    }
+
+    #[test]
+    fn every_key_value_list_mapping_and_alias_is_counted() {
+        for (text, values) in [("a", 1), ("[a, b]", 3), ("a: [b, {c: d}]", 7), ("{a: &a 1, b: *a}", 5)] {
+            assert!(fits(text, values), "{text}");
+            assert!(!fits(text, values - 1), "{text}");
+        }
     }
 }

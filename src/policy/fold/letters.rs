@@ -105,7 +105,7 @@ fn work_out(c: char) -> Option<Box<str>> {
             // Fraction, division, big and modifier solidus.
             '\u{2044}' | '\u{2215}' | '\u{29f8}' | '\u{2571}' => ascii.push('/'),
             '\u{2216}' | '\u{29f5}' | '\u{29f9}' | '\u{2572}' => ascii.push('\\'),
-            '\u{2024}' | '\u{3002}' => ascii.push('.'),
+            '\u{3002}' => ascii.push('.'),
             // Up and down again: `ſ` and `ı` only meet `s` and `i` as capitals, the Kelvin sign only as
             // a small letter.
             c => ascii.extend(c.to_uppercase().flat_map(char::to_lowercase)),
@@ -135,7 +135,9 @@ mod tests {
             assert_eq!(plain_letters(alike), "fund", "{alike:?}");
         }
         assert_eq!(plain_letters("ſı\u{212a}İﬁß"), "sikifiss");
-        assert_eq!(plain_letters("a／b∕c⁄d＼e．f"), "a/b/c/d\\e.f");
+        assert_eq!(plain_letters("a／b∕c⁄d⧸e╱f"), "a/b/c/d/e/f");
+        assert_eq!(plain_letters("a＼b∖c⧵d⧹e╲f"), "a\\b\\c\\d\\e\\f");
+        assert_eq!(plain_letters("a．b\u{2024}c。d｡e"), "a.b.c.d.e");
         assert_eq!(plain_letters("FUND"), "FUND");
     }
 

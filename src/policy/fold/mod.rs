@@ -35,21 +35,17 @@ pub enum Folded {
 /// index's business.
 pub fn is_plain(path: &[u8]) -> bool {
     let mut last = 0;
-    let mut segment = 0;
     if path.first() != Some(&b'/') {
         return false;
     }
     for &byte in path {
         match PLAIN[usize::from(byte)] {
-            Class::Plain => segment += 1,
             Class::Slash if last == b'/' || last == b'.' => return false,
-            Class::Slash => segment = 0,
             // A name that begins with a dot may be a dot segment.
-            Class::Dot if segment == 0 => return false,
-            Class::Dot => segment += 1,
+            Class::Dot if last == b'/' => return false,
             Class::Special => return false,
+            Class::Plain | Class::Slash | Class::Dot => last = byte,
         }
-        last = byte;
     }
     last != b'.'
 }
@@ -98,11 +94,11 @@ struct Search {
 impl Search {
     fn run(&mut self, path: &[u8]) -> Result<(), TooMuch> {
         // Before it is even copied.
-        self.work.afford(LOOKS * path.len())?;
+        self.work.afford(looks(path))?;
         self.add(path.to_vec(), 0)?;
         while let Some((form, decodings)) = self.open.pop() {
-            self.work.afford(LOOKS * form.len())?;
-            self.work.count(LOOKS * form.len());
+            self.work.afford(looks(&form))?;
+            self.work.count(looks(&form));
             let contents = Contents::of(&form);
             self.readings.insert(canonical(&form));
             for step in steps::STEPS.iter().filter(|step| contents.has(step.changes)) {
@@ -132,7 +128,9 @@ impl Search {
 
 /// What it counts to see what a form contains and which reading it is: six passes at most, most of them
 /// only looking.
-const LOOKS: usize = 4;
+fn looks(form: &[u8]) -> usize {
+    4 * form.len()
+}
 
 /// What one action costs beside its bytes: room for a form, and looking it up.
 const ACTION: usize = 128;

@@ -16,8 +16,8 @@ pub struct Step {
 
 /// All of them.
 pub const STEPS: [Step; 15] = [
-    Step { decodes: true, ..step(Contents::ESCAPE, decode) },
-    Step { decodes: true, ..step(Contents::ESCAPED_SLASH, decode_all_but_slash) },
+    decoding(Contents::ESCAPE, decode),
+    decoding(Contents::ESCAPED_SLASH, decode_all_but_slash),
     step(Contents::SEMICOLON, cut_parameters),
     step(Contents::SEMICOLON, cut_at_semicolon),
     step(Contents::TAIL, cut_tail),
@@ -37,9 +37,13 @@ const fn step(changes: Contents, apply: fn(&[u8]) -> Option<Vec<u8>>) -> Step {
     Step { changes, apply, decodes: false }
 }
 
+const fn decoding(changes: Contents, apply: fn(&[u8]) -> Option<Vec<u8>>) -> Step {
+    Step { changes, apply, decodes: true }
+}
+
 /// How long a path of this length can become by one step: look-alikes may double it.
 pub const fn longest(path: usize) -> usize {
-    2 * path + 1
+    2 * path
 }
 
 /// Percent-decodes once, `%uXXXX` included; what is no valid escape stays.
@@ -251,6 +255,8 @@ mod tests {
         check(decode, b"/%u0066%U002f", Some("/f/"));
         check(decode, b"/100%/%zz%u12%", None);
         check(decode, b"/%ud800", Some("/\u{fffd}"));
+        // One is a character, the others are its bytes.
+        check(decode, b"/%u00e9%c3%a9", Some("/\u{e9}\u{e9}"));
         check(decode_all_but_slash, b"/%2e%2e%2f%2F", Some("/..%2f%2F"));
         check(decode_all_but_slash, b"/%2f", None);
     }
@@ -275,9 +281,30 @@ mod tests {
         ] {
             check(unify_letters, spelt, Some("/"));
         }
-        check(unify_letters, b"\xc1\xa6und", Some("fund"));
+        for spelt in [
+            &b"\xc1\xa6"[..],
+            b"\xe0\x81\xa6",
+            b"\xf0\x80\x81\xa6",
+            b"\xf8\x80\x80\x81\xa6",
+            b"\xfc\x80\x80\x80\x81\xa6",
+        ] {
+            check(unify_letters, &[spelt, b"und"].concat(), Some("fund"));
+        }
         check(unify_letters_loosely, b"\xc0\x2f", Some("/"));
         check(drop_broken, b"/f\xffund", Some("/fund"));
+    }
+
+    #[test]
+    fn a_path_may_become_twice_as_long_and_no_longer() {
+        let alike = "\u{33af}".repeat(9);
+        check(unify_letters, alike.as_bytes(), Some("rad/s2".repeat(9).as_str()));
+        assert_eq!("rad/s2".repeat(9).len(), longest(alike.len()));
+        for step in STEPS {
+            for path in ["", "a", ".", "..", "a/..", "a/.", "//a", "\u{33af}"] {
+                let changed = (step.apply)(path.as_bytes()).unwrap_or_default();
+                assert!(changed.len() <= longest(path.len()), "{path:?}");
+            }
+        }
     }
 
     #[test]

@@ -95,6 +95,13 @@ fn what_is_encoded_too_often_is_ambiguous() {
 }
 
 #[test]
+fn six_levels_of_encoding_are_followed_and_no_seventh() {
+    let encoded = |levels: usize| format!("/api/wallet/%{}66und", "25".repeat(levels - 1));
+    assert!(readings(&encoded(6)).contains(&"/api/wallet/fund".to_owned()));
+    assert_eq!(fold(encoded(7).as_bytes()), Folded::Ambiguous);
+}
+
+#[test]
 fn ordinary_encoded_paths_have_few_readings() {
     for path in [
         "/files/My%20Documents/r%C3%A9sum%C3%A9%20(final).pdf",
@@ -142,6 +149,15 @@ fn what_a_path_costs_is_known() {
         assert_ne!(folded, Folded::Ambiguous);
         assert!(spent <= at_most, "{} bytes cost {spent}: {path:?}", path.len());
     }
+}
+
+/// Four for each byte, and 128 for the one action.
+#[test]
+fn a_path_is_looked_at_while_there_is_work_left_for_its_last_byte() {
+    let path = |length: usize| format!("/{}", "a".repeat(length - 1)).into_bytes();
+    let longest = (MAX_WORK - ACTION) / 4;
+    assert_eq!(work(&path(longest)), (Folded::Readings(vec![path(longest)]), MAX_WORK));
+    assert_eq!(work(&path(longest + 1)), (Folded::Ambiguous, 0));
 }
 
 /// Pieces that have many readings, or long ones, or are dear to look at.

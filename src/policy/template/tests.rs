@@ -159,11 +159,91 @@ fn faults_are_found_at_load_with_their_line() {
             "fuel",
         ),
         ("{{ code }}\nbell \u{7}", 4, "control"),
+        ("{{ code }}\nasked for at\n{{ requested_att }}", 5, "requested_att"),
+        ("Your code:\n{{ code }}.", 4, "alone"),
     ] {
         let error = refused(&with_body(body), None);
         assert_eq!(error.line, line, "{error}");
         assert!(error.message.contains(says), "{error}");
     }
+}
+
+/// As many characters, from a template that is much shorter.
+fn unfolding_to(count: usize) -> String {
+    let line = "x".repeat(64);
+    format!("{{% for i in range({}) %}}{line}{{% endfor %}}{}", count / 64, "x".repeat(count % 64))
+}
+
+#[test]
+fn a_template_may_have_64_kib_and_so_may_each_part_of_its_mail() {
+    let written = |length: usize| format!("{{{{ code }}}}\n{}", "x".repeat(length - 11));
+    assert!(Template::compile("own", &with_body(&written(64 * 1024)), None).is_ok());
+    assert_eq!(refused(&with_body(&written(64 * 1024 + 1)), None).message, "is longer than 64 KiB");
+    // The code's line, and the line end after everything.
+    let text = |length: usize| with_body(&format!("{{{{ code }}}}\n{}", unfolding_to(length - 3)));
+    assert!(Template::compile("own", &text(64 * 1024), None).is_ok());
+    assert_eq!(refused(&text(64 * 1024 + 1), None).message, "the text is longer than 64 KiB");
+    let html = |length: usize| format!("<p>{{{{ code }}}}</p>{}", unfolding_to(length - 8));
+    assert!(Template::compile("own", &with_body("{{ code }}"), Some(&html(64 * 1024))).is_ok());
+    let error = refused(&with_body("{{ code }}"), Some(&html(64 * 1024 + 1)));
+    assert_eq!((error.part, error.message.as_str()), (Part::Html, "the HTML is longer than 64 KiB"));
+}
+
+#[test]
+fn a_subject_is_one_line_of_120_characters_at_most() {
+    let with_subject = |subject: &str| format!("Subject: {subject}\n\n{{{{ code }}}}\n");
+    assert!(Template::compile("own", &with_subject(&"ä".repeat(120)), None).is_ok());
+    for (subject, says) in [("ä".repeat(121).as_str(), "120 characters"), ("a{{ '\\n' }}b", "one line")] {
+        let error = refused(&with_subject(subject), None);
+        assert!(error.part == Part::Subject && error.message.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn only_html_is_escaped() {
+    let text = with_body("{{ code }}\n{{ '<b>' }}\n");
+    let template = Template::compile("own", &text, Some("<p>{{ code }}</p>{{ '<b>' }}")).unwrap();
+    let mail = render(&template, "wallet_funding", &[]).unwrap();
+    assert_eq!(mail.text.as_str(), "038645\n<b>\n");
+    assert_eq!(mail.html.unwrap().as_str(), "<p>038645</p>&lt;b&gt;");
+}
+
+#[test]
+fn a_lock_notice_is_checked_at_load_too() {
+    for (text, line, says) in [
+        ("Subject: x\n\nLocked.\n{{ code }}", 4, "no variable `code`"),
+        ("Subject: x\n\nUntil {{ locked_until }}.", 3, "missing"),
+        ("Subject: x{{ '\\n' }}y\n\nLocked.", 1, "one line"),
+    ] {
+        let error = Template::compile_lock_notice("own", text, None).unwrap_err();
+        assert!(error.line == line && error.message.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn a_mail_that_only_some_values_make_too_long_is_not_sent() {
+    let subject = "Subject: {% if bound.to %}{% for i in range(9) %}{{ bound.to }}{% endfor %}{% endif %}x";
+    let text = format!("{subject}\n\n{{{{ code }}}}\n");
+    let template = Template::compile("own", &text, None).unwrap();
+    let error = render(&template, "wallet_funding", &[("to", "0123456789012345")]).unwrap_err();
+    let message = "the subject is longer than 120 characters";
+    assert_eq!(error, RenderError::Rule { template: "own".to_owned(), message });
+}
+
+/// A text that had to grow would leave a copy of the code behind, which nobody wipes.
+#[test]
+fn a_code_is_put_into_one_allocation_of_the_final_length() {
+    let code = Code::presented("038645", None).unwrap();
+    let text = insert("Use this code to fund your wallet.\n\u{1a}\n", &code);
+    assert_eq!(text.as_str(), "Use this code to fund your wallet.\n038645\n");
+    assert_eq!(text.capacity(), text.len() + "\u{1a}".len());
+}
+
+#[test]
+fn a_refusal_names_the_part_and_the_line() {
+    let error = refused(&with_body("no code at all"), None);
+    assert!(error.to_string().starts_with("text part, line 3: `{{ code }}` must stand"), "{error}");
+    assert_eq!(Template::compile("own", &with_body("{{ code }}"), None).unwrap().name(), "own");
 }
 
 #[test]

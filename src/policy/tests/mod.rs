@@ -1,13 +1,17 @@
 //! Policies: from YAML text to what it means, and to what is decided on a request.
 
+mod bounds;
 mod deciding;
 mod files;
 mod finding;
 mod issuing;
+mod keys;
 mod limiting;
+mod reporting;
 mod scale;
 mod selecting;
 mod telling;
 mod values;
 mod verifying;
+mod warning;
 mod world;

@@ -88,6 +88,59 @@ fn what_is_left_out_has_the_documented_default() {
     assert!(matches!(set.routes[0].action, Action::Limit));
 }
 
+#[test]
+fn codes_go_to_the_claim_of_the_issuing_route_else_of_one_that_sends_else_to_email() {
+    let claim = |purpose: &str, claims: &str, routes: &[&str]| {
+        let rules = "{ code: { digits: 6, ttl: 5m }, lockout: { after: 3, for: 15m } }";
+        let routes: Vec<String> = routes
+            .iter()
+            .enumerate()
+            .map(|(n, action)| {
+                format!("  - {{ name: r{n}, match: {{ methods: [POST], path: /{n} }}, {action} }}\n")
+            })
+            .collect();
+        let set = load(&format!(
+            "version: 1\n\
+             identity: {{ jwt: {{ algorithms: [HS256], key: {{ env: JWT_SECRET }}, claims: {{ subject: id, {claims} }} }} }}\n\
+             limits: {{ l: {{ max: 1, per: 1m }} }}\n\
+             purposes:\n  p: {rules}\n  q: {rules}\n  r: {rules}\nroutes:\n{}",
+            routes.concat()
+        ));
+        set.purposes[&Purpose::parse(purpose).unwrap()].address_claim.as_ref().map(ToString::to_string)
+    };
+    let issue_q = "issue: { purpose: q, reference: response.body.r, recipient: claims.b }";
+    let issue_p = "issue: { purpose: p, reference: response.body.r, \
+                   recipient: { from: request.body.email, must_equal: claims.a } }";
+    let send = "send: { purpose: request.body.p, recipient: claims.c }";
+    let limited = "limits: [l]";
+    let all = "a: a, b: b, c: c, email: mail";
+    assert_eq!(claim("p", all, &[send, issue_q, issue_p]).as_deref(), Some("claims.a"));
+    assert_eq!(claim("q", all, &[send, issue_q, issue_p]).as_deref(), Some("claims.b"));
+    assert_eq!(claim("r", all, &[issue_q, issue_p, send]).as_deref(), Some("claims.c"));
+    assert_eq!(claim("r", all, &[issue_q, issue_p]).as_deref(), Some("claims.email"));
+    assert_eq!(claim("r", "mail: email", &[limited]), None);
+}
+
+#[test]
+fn a_field_that_is_read_twice_is_selected_once() {
+    let action = "verify: { code: request.body.a, reference: request.body.a }";
+    let set =
+        load(&format!("{HEAD}routes: [{{ name: r, match: {{ methods: [POST], path: /r }}, {action} }}]\n"));
+    assert_eq!(shown(&set.routes[0].selected), ["request.body.a"]);
+}
+
+#[test]
+fn other_origins_may_read_answers_when_they_are_listed() {
+    let cors = |list: &str| {
+        let routes = format!("routes:\n{}", limited("POST", "/r"));
+        load(&format!("{HEAD}{routes}cors: {{ allow_origins: [{list}] }}\n")).cors
+    };
+    assert_eq!(cors("'*'"), CorsRules::Any);
+    assert_eq!(cors("'https://a.example'"), CorsRules::Origins(vec!["https://a.example".to_owned()]));
+    let two = ["http://localhost:3000", "https://a.example"].map(str::to_owned).to_vec();
+    assert_eq!(cors("'http://localhost:3000', 'https://a.example'"), CorsRules::Origins(two));
+}
+
 const HEAD: &str = "version: 1\n\
     identity: { jwt: { algorithms: [HS256], key: { env: JWT_SECRET }, claims: { subject: id } } }\n\
     limits: { l: { max: 1, per: 1m } }\n";

@@ -5,23 +5,16 @@ first_key = standpoint == '' and 1 or 2
 first_arg = 5
 takes = #KEYS - first_key + 1
 
-take_shared()
 local failures, lock, reference, challenge = 0, 0, false, false
 if standpoint ~= '' then
   local stored = redis.call('HMGET', KEYS[1], 'account', 'pending')
   local account = account_of(stored[1])
   failures, lock, reference = account.failures, lock_of(account), stored[2]
-  if standpoint == 'refuse' and lock ~= 0 then
-    return { now, 'locked', lock }
-  end
 end
-if not full then
-  check_own()
+local refused = refusal(standpoint == 'refuse' and lock or 0)
+if refused then
+  return refused
 end
-if full then
-  return { now, 'limited', full, opens }
-end
-record_own('o')
 if reference then
   challenge = redis.call('HMGET', ARGV[4] .. reference, 'purpose', 'binding', 'phase', 'until', 'codes')
 end

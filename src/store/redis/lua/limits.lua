@@ -55,3 +55,19 @@ local function record_own(kind)
     end
   end
 end
+
+-- Shared limits, lock, own limits: what admit and verify do first, in this order. The reply of a refusal,
+-- or nothing when there was room, which is then counted. `lock` is 0 where none refuses.
+local function refusal(lock)
+  take_shared()
+  if lock ~= 0 then
+    return { now, 'locked', lock }
+  end
+  if not full then
+    check_own()
+  end
+  if full then
+    return { now, 'limited', full, opens }
+  end
+  record_own('o')
+end

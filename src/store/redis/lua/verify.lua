@@ -6,7 +6,6 @@ local purpose, candidates = challenge[1], ARGV[6]
 first_key, first_arg = 2, 8
 takes = #KEYS - 1
 
-take_shared()
 local after, lock_for, escalate, at_most, disable_after
 if is_remembered(challenge) then
   local _, found = string.find(ARGV[7], ';' .. purpose .. ' ', 1, true)
@@ -16,22 +15,17 @@ if is_remembered(challenge) then
   end
 end
 local account_key, stored, account, had_account
+local lock = 0
 if after then
   account_key = ARGV[2] .. purpose
   stored = redis.call('HMGET', account_key, 'account', 'pending_until')
   account, had_account = account_of(stored[1])
-  local lock = lock_of(account)
-  if lock ~= 0 then
-    return { now, 'locked', lock }
-  end
+  lock = lock_of(account)
 end
-if not full then
-  check_own()
+local refused = refusal(lock)
+if refused then
+  return refused
 end
-if full then
-  return { now, 'limited', full, opens }
-end
-record_own('o')
 if not after then
   return { now, 'unknown' }
 end
@@ -75,7 +69,7 @@ end
 account.failures = account.failures + 1
 account.consecutive = account.consecutive + 1
 account.clean_since = now
-local left, lock, lock_until = after - account.failures, 0, nil
+local left, lock_until = after - account.failures, nil
 if account.consecutive >= tonumber(disable_after) then
   account.failures, account.disabled = 0, 1
   left, lock, lock_until = 0, -1, account_expires(account)

@@ -1,0 +1,150 @@
+//! What is unwise in a policy, and what is so little different from it that nothing is said.
+
+use crate::policy::compile::compile;
+use crate::policy::diagnostic::Code;
+use crate::policy::document::SourceFile;
+
+use super::files::World;
+
+/// A set in which every purpose, limit and rule is of use.
+const WISE: &str = "\
+version: 1
+identity: { trusted_proxies: [10.0.0.0/8], jwt: { algorithms: [ES256], claims: { subject: id, email: email },
+  key: { jwks_url: \"https://id.example/keys\" } } }
+limits: { a: { max: 9, per: 1h }, b: { max: 3, per: 1m } }
+purposes:
+  p: { code: { digits: 6, ttl: 5m }, lockout: { after: 3, for: 1h, escalate: 2, at_most: 2h, disable_after: 4 },
+       resend: { cooldown: 299s } }
+routes:
+  - { name: i, match: { methods: [POST], path: /i }, issue: { purpose: p, reference: response.body.r, recipient: claims.email } }
+  - { name: v, match: { methods: [POST], path: /v }, verify: { code: request.body.c, reference: request.body.r }, limits: [a, b] }
+  - { name: s, match: { methods: [GET], path: /s }, status: { purpose: request.query.p } }
+";
+
+/// What is said about the set when some of its text is replaced: each code, with what its caret points at.
+fn warnings(changes: &[(&str, &str)]) -> Vec<(Code, String)> {
+    let mut text = WISE.to_owned();
+    for (from, to) in changes {
+        assert_eq!(text.matches(from).count(), 1, "{from} is there once");
+        text = text.replace(from, to);
+    }
+    let files = [SourceFile { path: "policy.yaml".to_owned(), text }];
+    let warnings = compile(&files, &World).unwrap_or_else(|errors| panic!("{errors}")).warnings;
+    let pointed = |line: &str, column: u32, width: u32| -> String {
+        line.chars().skip(column as usize - 1).take(width as usize).collect()
+    };
+    warnings.iter().map(|w| (w.code, w.at.map(|at| pointed(&w.line, at.column, at.width)).unwrap())).collect()
+}
+
+fn said(code: Code, place: &str) -> Vec<(Code, String)> {
+    vec![(code, place.to_owned())]
+}
+
+#[test]
+fn a_wise_policy_has_no_warnings() {
+    assert_eq!(warnings(&[]), []);
+}
+
+#[test]
+fn a_limit_is_idle_next_to_one_that_always_fills_first() {
+    let limits = |a: &str, b: &str| {
+        warnings(&[
+            ("a: { max: 9, per: 1h }", &format!("a: {{ {a} }}")),
+            ("b: { max: 3, per: 1m }", &format!("b: {{ {b} }}")),
+        ])
+    };
+    for (a, b, idle) in [
+        ("max: 9, per: 1m", "max: 3, per: 1h", "a"),
+        ("max: 3, per: 1h", "max: 9, per: 1m", "b"),
+        ("max: 3, per: 1m", "max: 3, per: 1h", "a"),
+        ("max: 9, per: 1m", "max: 3, per: 1m", "a"),
+        // Of two equal ones, the later.
+        ("max: 3, per: 1m", "max: 3, per: 1m", "b"),
+        ("max: 9, per: 1m, count: failures", "max: 3, per: 1h, count: failures", "a"),
+    ] {
+        assert_eq!(limits(a, b), said(Code::IdleLimit, idle), "{a} and {b}");
+    }
+    for (a, b) in [
+        ("max: 9, per: 1h", "max: 3, per: 1m"),
+        ("max: 9, per: 1m, by: [subject]", "max: 3, per: 1h, by: [everyone]"),
+        ("max: 9, per: 1m, count: failures", "max: 3, per: 1h"),
+    ] {
+        assert_eq!(limits(a, b), [], "{a} and {b}");
+    }
+}
+
+#[test]
+fn counting_by_address_takes_a_trusted_proxy() {
+    let by_client = ("max: 9, per: 1h", "max: 9, per: 1h, by: [client_ip]");
+    let no_proxies = ("trusted_proxies: [10.0.0.0/8], ", "");
+    assert_eq!(warnings(&[by_client]), []);
+    assert_eq!(warnings(&[no_proxies]), []);
+    assert_eq!(warnings(&[by_client, no_proxies]), said(Code::ClientWithoutProxies, "a"));
+}
+
+#[test]
+fn a_limit_that_counts_failures_belongs_to_a_route_that_compares_codes() {
+    let failures = ("max: 9, per: 1h", "max: 9, per: 1h, count: failures");
+    let elsewhere = [
+        ("limits: [a, b]", "limits: [b]"),
+        ("status: { purpose: request.query.p }", "status: { purpose: request.query.p }, limits: [a]"),
+    ];
+    assert_eq!(warnings(&[failures]), []);
+    assert_eq!(warnings(&[failures, elsewhere[0], elsewhere[1]]), said(Code::IdleLimit, "a"));
+    assert_eq!(warnings(&[failures, elsewhere[0]]), said(Code::UnusedLimit, "a"));
+}
+
+#[test]
+fn what_identity_and_purposes_use_is_used() {
+    let elsewhere = ("limits: [a, b]", "limits: [b]");
+    assert_eq!(
+        warnings(&[
+            elsewhere,
+            ("identity: { ", "identity: { limits: [a], "),
+            ("max: 9, per: 1h", "max: 9, per: 1h, by: [client_ip]")
+        ]),
+        []
+    );
+    assert_eq!(warnings(&[elsewhere, ("resend:", "limits: [a], resend:")]), []);
+}
+
+#[test]
+fn a_rule_that_another_defeats_is_idle() {
+    assert_eq!(warnings(&[("cooldown: 299s", "cooldown: 5m")]), said(Code::IdleRule, "5m"));
+    assert_eq!(warnings(&[("disable_after: 4", "disable_after: 3")]), said(Code::IdleRule, "3"));
+    assert_eq!(warnings(&[("at_most: 2h", "at_most: 1h")]), said(Code::IdleRule, "2"));
+    // It never escalates, so there is nothing that cannot happen.
+    assert_eq!(warnings(&[("at_most: 2h", "at_most: 1h"), ("escalate: 2", "escalate: 1")]), []);
+}
+
+#[test]
+fn codes_of_a_purpose_are_issued_by_a_route_of_its_own_or_sent_by_any() {
+    let issue = "issue: { purpose: p, reference: response.body.r, recipient: claims.email }";
+    let other = "q: { code: { digits: 6, ttl: 5m }, lockout: { after: 3, for: 1h } }\n  p:";
+    assert_eq!(warnings(&[("p: { code", &format!("{other} {{ code"))]), said(Code::IdlePurpose, "q"));
+    let send = "send: { purpose: request.body.p, recipient: claims.email }";
+    assert_eq!(warnings(&[(issue, send)]), []);
+}
+
+#[test]
+fn a_body_is_not_selected_from_where_there_is_none() {
+    let body = ("request.query.p", "request.body.p");
+    for (method, bodiless) in [("GET", true), ("DELETE", true), ("OPTIONS", true), ("PUT", false)] {
+        let codes: Vec<Code> =
+            warnings(&[body, ("[GET]", &format!("[{method}]"))]).iter().map(|w| w.0).collect();
+        assert_eq!(codes, if bodiless { vec![Code::Bodiless] } else { Vec::new() }, "{method}");
+    }
+    assert_eq!(warnings(&[body, ("[GET]", "[GET, POST]")]), []);
+}
+
+#[test]
+fn a_key_set_without_tls_is_only_for_this_machine() {
+    let url = |url: &str| warnings(&[("https://id.example/keys", url)]);
+    for here in ["http://127.0.0.1/k", "http://127.9.9.9:80/k", "http://[::1]:80/k", "http://localhost/k"] {
+        assert_eq!(url(here), [], "{here}");
+    }
+    for away in ["http://10.0.0.1/k", "http://[2001:db8::1]/k", "http://localhost.example/k"] {
+        assert_eq!(url(away), said(Code::PlainJwks, &format!("\"{away}\"")));
+    }
+    assert_eq!(url("https://10.0.0.1/k"), []);
+}
