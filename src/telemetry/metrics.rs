@@ -89,7 +89,11 @@ pub struct SpanCounters {
 impl SpanCounters {
     fn new(build: &Builder) -> prometheus::Result<Self> {
         let exported = build.counter("otp_sidecar_spans_exported_total", "Spans that the collector took.")?;
-        let lost = build.counters("otp_sidecar_spans_dropped_total", "Recorded spans that reached no collector.", &["reason"])?;
+        let lost = build.counters(
+            "otp_sidecar_spans_dropped_total",
+            "Recorded spans that reached no collector.",
+            &["reason"],
+        )?;
         let [queue_full, failed, stopped] =
             ["queue_full", "export_failed", "stopped"].map(|reason| lost.with_label_values(&[reason]));
         Ok(Self { exported, queue_full, failed, stopped })

@@ -75,7 +75,8 @@ impl TraceParent {
 
     fn encode(self) -> [u8; LENGTH] {
         let mut value = [b'-'; LENGTH];
-        let (trace, span) = (u128::from_be_bytes(self.trace.to_bytes()), u64::from_be_bytes(self.span.to_bytes()));
+        let (trace, span) =
+            (u128::from_be_bytes(self.trace.to_bytes()), u64::from_be_bytes(self.span.to_bytes()));
         write_hex(value.get_mut(0..2), 0);
         write_hex(value.get_mut(3..35), trace);
         write_hex(value.get_mut(36..52), u128::from(span));

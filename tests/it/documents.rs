@@ -131,6 +131,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/errors.md",
         "docs/metrics.md",
         "docs/policy.md",
+        "docs/tracing.md",
         "docs/threat-model.md",
     ];
     let mut dead = Vec::new();

@@ -53,7 +53,8 @@ pub struct CollectorClient {
 pub struct Problem(Mutex<Option<String>>);
 
 impl Problem {
-    fn set(&self, problem: String) {
+    /// Puts another one in its place.
+    pub(super) fn set(&self, problem: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
     }
 

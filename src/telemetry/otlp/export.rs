@@ -86,7 +86,8 @@ pub fn prepare(settings: &Settings, counters: SpanCounters) -> Result<(Tracer, E
 }
 
 fn resource(settings: &Settings) -> Resource {
-    let given = settings.resource.iter().map(|(key, value)| KeyValue::new(key.clone(), Value::from(value.clone())));
+    let given =
+        settings.resource.iter().map(|(key, value)| KeyValue::new(key.clone(), Value::from(value.clone())));
     let instance = format!("{:032x}", rand::random::<u128>());
     Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
@@ -131,6 +132,9 @@ impl Worker {
         let number = batch.len();
         // The exporter ends its retries by itself, but not an attempt that hangs.
         let result = tokio::time::timeout(self.timeout, self.exporter.export(batch)).await;
+        if result.is_err() {
+            self.problem.set(format!("no whole answer within {:?}", self.timeout));
+        }
         self.told.failing = !matches!(result, Ok(Ok(())));
         let counter = if self.told.failing { &self.counters.failed } else { &self.counters.exported };
         counter.inc_by(number as u64);

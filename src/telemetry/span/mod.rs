@@ -79,7 +79,10 @@ struct SpanClock {
 
 impl SpanClock {
     /// Began this long ago.
-    #[allow(clippy::disallowed_methods, reason = "spans are placed to the microsecond, decisions are not made of them")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "spans are placed to the microsecond, decisions are not made of them"
+    )]
     fn started(ago: Duration) -> Self {
         let (wall, instant) = (SystemTime::now(), Instant::now());
         let begin = wall.checked_sub(ago).zip(instant.checked_sub(ago));

@@ -118,8 +118,7 @@ impl Trace {
     pub fn ask(&self, name: &'static str, kind: SpanKind) -> Option<Span> {
         let recording = self.recording.as_ref()?;
         let parent = recording.noted().decision.as_ref().map_or(recording.own, |decision| decision.id);
-        let mut span =
-            Span::begin(&recording.recorder, recording.clock, recording.trace, name.into(), kind);
+        let mut span = Span::begin(&recording.recorder, recording.clock, recording.trace, name.into(), kind);
         span.parent = parent;
         Some(span)
     }

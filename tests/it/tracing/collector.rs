@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -68,6 +69,7 @@ pub struct Collector {
     scheme: &'static str,
     posts: Arc<Mutex<Vec<Post>>>,
     mood: Arc<Mutex<Mood>>,
+    asked: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -81,26 +83,26 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let (posts, mood) = (Arc::default(), Arc::new(Mutex::new(Mood::Takes)));
-        let (kept, asked) = (Arc::clone(&posts), Arc::clone(&mood));
+        let (posts, mood, asked) = (Arc::default(), Arc::new(Mutex::new(Mood::Takes)), Arc::default());
+        let shared = Shared { posts: Arc::clone(&posts), mood: Arc::clone(&mood), asked: Arc::clone(&asked) };
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (tls, kept, asked) = (tls.clone(), Arc::clone(&kept), Arc::clone(&asked));
+                let (tls, shared) = (tls.clone(), shared.clone());
                 connections.spawn(async move {
                     match tls {
-                        None => serve(stream, kept, asked).await,
+                        None => serve(stream, shared).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, kept, asked).await;
+                                serve(stream, shared).await;
                             }
                         }
                     }
                 });
             }
         });
-        Self { addr, scheme, posts, mood, task }
+        Self { addr, scheme, posts, mood, asked, task }
     }
 
     pub fn url(&self) -> String {
@@ -109,6 +111,11 @@ impl Collector {
 
     pub fn is(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
+    }
+
+    /// How often it was posted to, however it answered.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     pub fn posts(&self) -> Vec<Post> {
@@ -143,13 +150,17 @@ impl Drop for Collector {
     }
 }
 
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+#[derive(Clone)]
+struct Shared {
     posts: Arc<Mutex<Vec<Post>>>,
     mood: Arc<Mutex<Mood>>,
-) {
+    asked: Arc<AtomicUsize>,
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Shared) {
     let service = service_fn(|request: Request<Incoming>| {
-        let (posts, mood) = (Arc::clone(&posts), *mood.lock().unwrap());
+        let (posts, mood) = (Arc::clone(&shared.posts), *shared.mood.lock().unwrap());
+        shared.asked.fetch_add(1, Ordering::Relaxed);
         async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();

@@ -118,7 +118,10 @@ async fn without_an_endpoint_or_when_disabled_nothing_is_touched_and_nobody_call
         let sidecar = start.ready();
         for sent in [SAMPLED, UNSAMPLED, "nonsense"] {
             let seen = handed_on(&backend, &sidecar, &[("traceparent", sent), ("tracestate", "a=1")]).await;
-            assert_eq!((values(&seen, "traceparent"), values(&seen, "tracestate")), (vec![sent], vec!["a=1"]));
+            assert_eq!(
+                (values(&seen, "traceparent"), values(&seen, "tracestate")),
+                (vec![sent], vec!["a=1"])
+            );
         }
         assert!(!handed_on(&backend, &sidecar, &[]).await.contains_key("traceparent"));
         sidecar.signal("-TERM");
@@ -159,6 +162,9 @@ async fn with_tracing_off_log_lines_carry_the_ids_that_the_client_sent() {
     let sidecar = Start::before(&backend.url()).mail(&mailbox).ready();
     let client = sidecar.client().as_user("jane");
     for line in lines_about(&client, &sidecar, &[("traceparent", SAMPLED)]).await {
-        assert_eq!((line["trace_id"].as_str(), line["span_id"].as_str()), (Some(TRACE), Some("00f067aa0ba902b7")));
+        assert_eq!(
+            (line["trace_id"].as_str(), line["span_id"].as_str()),
+            (Some(TRACE), Some("00f067aa0ba902b7"))
+        );
     }
 }

@@ -36,7 +36,8 @@ async fn neither_codes_nor_tokens_nor_addresses_nor_what_clients_write_is_export
         ("x-forwarded-proto", "hunter2-proto"),
         ("baggage", &state),
     ];
-    let body = Bytes::from(json!({ "otp": code, "transaction_reference": reference, "note": written }).to_string());
+    let body =
+        Bytes::from(json!({ "otp": code, "transaction_reference": reference, "note": written }).to_string());
     for target in [
         format!("/people/{RECIPIENT}?code={code}&token={bearer}"),
         format!("{VERIFY}?otp={code}"),

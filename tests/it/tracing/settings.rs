@@ -110,7 +110,8 @@ async fn what_has_no_effect_is_told_at_start() {
 
 #[test]
 fn a_wrong_variable_keeps_it_from_starting_and_all_are_named_at_once() {
-    let start = Start::before("http://127.0.0.1:1").env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+    let start =
+        Start::before("http://127.0.0.1:1").env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
     let (code, said) = start
         .env("OTEL_TRACES_SAMPLER", "sometimes")
         .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
@@ -118,7 +119,9 @@ fn a_wrong_variable_keeps_it_from_starting_and_all_are_named_at_once() {
         .env("OTP_SIDECAR_DRAIN", "soon")
         .refused();
     assert_eq!(code, Some(2), "{said}");
-    for variable in ["OTEL_TRACES_SAMPLER", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_HEADERS", "--drain"] {
+    for variable in
+        ["OTEL_TRACES_SAMPLER", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_HEADERS", "--drain"]
+    {
         assert!(said.contains(&format!("error: {variable}: ")), "{variable} is not named: {said}");
     }
     assert!(!said.contains("hunter2"), "{said}");

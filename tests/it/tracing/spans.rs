@@ -35,15 +35,22 @@ fn assert_tree(spans: &[Seen], expected: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn a_fund_request_is_one_trace_down_to_the_mail_that_is_linked_to_it() {
-    let (backend, collector, redis) = (Backend::start().await, Collector::start().await, RedisServer::start());
+    let (backend, collector, redis) =
+        (Backend::start().await, Collector::start().await, RedisServer::start());
     let mailbox = mailbox().await;
     let sidecar = traced(&backend, &collector).mail(&mailbox).redis(&redis).ready();
     funded(&sidecar.client().as_user("jane"), &mailbox).await;
     collector.wait_for(1, FUND).await;
     let spans = collector.wait_for(1, "deliver email").await;
 
-    let expected =
-        [(FUND, ""), ("decide", FUND), ("admit", "decide"), ("POST", FUND), ("issue", FUND), ("deliver email", FUND)];
+    let expected = [
+        (FUND, ""),
+        ("decide", FUND),
+        ("admit", "decide"),
+        ("POST", FUND),
+        ("issue", FUND),
+        ("deliver email", FUND),
+    ];
     assert_tree(&spans, &expected);
 
     let server = named(&spans, FUND);
@@ -77,7 +84,10 @@ async fn a_fund_request_is_one_trace_down_to_the_mail_that_is_linked_to_it() {
     for op in ["admit", "issue"] {
         let stored = named(&spans, op);
         assert_eq!(stored.kind, SpanKind::Client);
-        assert_eq!((stored.get("db.system.name"), stored.get("db.operation.name")), (Some("redis"), Some(op)));
+        assert_eq!(
+            (stored.get("db.system.name"), stored.get("db.operation.name")),
+            (Some("redis"), Some(op))
+        );
     }
 
     let delivery = named(&spans, "deliver email");
@@ -100,7 +110,9 @@ async fn a_verification_is_decided_forwarded_and_settled_in_one_trace() {
     let spans = collector.wait_for(2, VERIFY).await;
 
     let roots: Vec<&Seen> = spans.iter().filter(|span| span.name == VERIFY).collect();
-    let of = |root: &Seen| -> Vec<Seen> { spans.iter().filter(|span| span.trace == root.trace).cloned().collect() };
+    let of = |root: &Seen| -> Vec<Seen> {
+        spans.iter().filter(|span| span.trace == root.trace).cloned().collect()
+    };
     let (no, yes) = (of(roots[0]), of(roots[1]));
     assert_tree(&no, &[(VERIFY, ""), ("decide", VERIFY), ("verify", "decide")]);
     let server = named(&no, VERIFY);

@@ -63,7 +63,8 @@ impl Reader<'_> {
         self.propagators();
         let sampler = self.sampler();
         let resource = self.resource();
-        let timeout = self.of_traces_or_all("TIMEOUT").map_or(10_000, |(name, text)| self.number(&name, &text));
+        let timeout =
+            self.of_traces_or_all("TIMEOUT").map_or(10_000, |(name, text)| self.number(&name, &text));
         let queue = self.counted("OTEL_BSP_MAX_QUEUE_SIZE", 2_048);
         let batch = self.counted("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512.min(queue));
         if batch > queue {
@@ -175,7 +176,10 @@ impl Reader<'_> {
             })
         };
         if !text.split_terminator(',').all(is_header) {
-            self.problem(&name, "is no list of headers: write name=value,name=value, with values percent-encoded");
+            self.problem(
+                &name,
+                "is no list of headers: write name=value,name=value, with values percent-encoded",
+            );
         }
     }
 

@@ -13,7 +13,9 @@ fn with(variables: &[(&str, &str)]) -> Settings {
 #[test]
 fn tracing_is_off_until_an_endpoint_is_named() {
     assert!(given(&[]).unwrap().is_none());
-    assert!(given(&[("OTEL_EXPORTER_OTLP_ENDPOINT", ""), ("OTEL_TRACES_SAMPLER", "nonsense")]).unwrap().is_none());
+    assert!(
+        given(&[("OTEL_EXPORTER_OTLP_ENDPOINT", ""), ("OTEL_TRACES_SAMPLER", "nonsense")]).unwrap().is_none()
+    );
     for off in [("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_TRACES_EXPORTER", "none")] {
         assert!(given(&[ENDPOINT, off]).unwrap().is_none(), "{off:?}");
     }
@@ -42,7 +44,10 @@ fn what_is_set_for_traces_comes_before_what_is_set_for_all_signals() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "200"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/all.pem"),
     ]);
-    assert_eq!((settings.endpoint.as_str(), settings.timeout), ("https://other/path", Duration::from_millis(100)));
+    assert_eq!(
+        (settings.endpoint.as_str(), settings.timeout),
+        ("https://other/path", Duration::from_millis(100))
+    );
     assert_eq!(settings.roots, Some(PathBuf::from("/all.pem")));
 }
 
@@ -82,7 +87,8 @@ fn what_is_wrong_is_named_and_a_value_that_may_be_secret_is_not_repeated() {
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049"),
         ("OTEL_BSP_EXPORT_TIMEOUT", "0"),
     ] {
-        let variables = if variable == ENDPOINT.0 { vec![(variable, value)] } else { vec![ENDPOINT, (variable, value)] };
+        let variables =
+            if variable == ENDPOINT.0 { vec![(variable, value)] } else { vec![ENDPOINT, (variable, value)] };
         let problems = given(&variables).expect_err(variable);
         assert_eq!(problems.len(), 1, "{variable}={value}: {problems:?}");
         assert!(problems[0].starts_with(&format!("{variable}: ")), "{problems:?}");
@@ -110,7 +116,9 @@ fn what_has_no_effect_is_a_warning() {
 #[test]
 fn the_resource_is_read_as_the_baggage_that_it_is_written_as() {
     let settings = with(&[("OTEL_RESOURCE_ATTRIBUTES", " a = b ,c=%2C%20d,service.name=x,")]);
-    let last = |key: &str| settings.resource.iter().rfind(|(known, _)| known == key).map(|(_, value)| value.as_str());
+    let last = |key: &str| {
+        settings.resource.iter().rfind(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    };
     assert_eq!((last("a"), last("c"), last("service.name")), (Some("b"), Some(", d"), Some("x")));
     let named = with(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=x"), ("OTEL_SERVICE_NAME", "y")]);
     assert_eq!(named.resource.last().map(|(_, value)| value.as_str()), Some("y"));
