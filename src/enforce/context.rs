@@ -47,8 +47,13 @@ impl Context {
     ) -> Self {
         let headers = request.headers();
         let trace = trace.clone().or_read(headers);
+        let id = RequestId::mint(parts.entropy.as_ref());
+        if trace.is_recorded() {
+            trace.note("otp_sidecar.route", route.name.as_str().to_owned());
+            trace.note("otp_sidecar.decision_id", id.as_str().to_owned());
+        }
         Self {
-            request: RequestId::mint(parts.entropy.as_ref()),
+            request: id,
             in_force: Arc::clone(in_force),
             route: Arc::clone(route),
             peer,

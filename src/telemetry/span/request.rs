@@ -46,6 +46,8 @@ struct Noted {
     /// The path of the route that decides, as the policy writes it.
     template: Option<String>,
     attributes: Vec<KeyValue>,
+    /// How it ended; of several reasons the last, which is the one that the client was told.
+    ended: Option<Reason>,
     /// The decision, while it is being made.
     decision: Option<Span>,
 }
@@ -80,6 +82,11 @@ impl Trace {
     /// Where the request is, if it belongs to a trace.
     pub fn place(&self) -> Option<TraceParent> {
         self.place
+    }
+
+    /// Whether anything is recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.recording.is_some()
     }
 
     /// The ids that a log line is found by: of the trace, and of the span in it.
@@ -145,7 +152,6 @@ impl Trace {
         span.set("otp_sidecar.route", route.to_owned());
         let mut noted = recording.noted();
         noted.template = Some(template.to_owned());
-        noted.attributes.push(KeyValue::new("otp_sidecar.route", route.to_owned()));
         noted.decision = Some(span);
     }
 
@@ -161,16 +167,14 @@ impl Trace {
     pub fn concluded(&self, reason: Reason) {
         let Some(recording) = &self.recording else { return };
         let mut noted = recording.noted();
-        let (outcome, reason) = (outcome(reason), reason.as_str());
+        noted.ended = Some(reason);
         if let Some(mut decision) = noted.decision.take() {
-            decision.set("otp_sidecar.outcome", outcome);
-            decision.set("otp_sidecar.reason", reason);
-            if outcome == "failed" {
-                decision.fail(reason);
+            decision.set("otp_sidecar.outcome", outcome(reason));
+            decision.set("otp_sidecar.reason", reason.as_str());
+            if outcome(reason) == "failed" {
+                decision.fail(reason.as_str());
             }
         }
-        noted.attributes.push(KeyValue::new("otp_sidecar.outcome", outcome));
-        noted.attributes.push(KeyValue::new("otp_sidecar.reason", reason));
     }
 
     /// Tells the upstream where it is: in the span of the call to it. What a client said stays as it is
@@ -208,6 +212,10 @@ impl RequestSpan {
         self.is_answered = true;
         let mut noted = self.recording.noted();
         self.span.attributes.append(&mut noted.attributes);
+        if let Some(reason) = noted.ended {
+            self.span.set("otp_sidecar.outcome", outcome(reason));
+            self.span.set("otp_sidecar.reason", reason.as_str());
+        }
         noted.template.take()
     }
 }

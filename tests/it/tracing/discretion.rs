@@ -66,6 +66,12 @@ async fn neither_codes_nor_tokens_nor_addresses_nor_what_clients_write_is_export
     let spans = collector.spans();
     assert!(spans.len() > 40, "{}", spans.len());
     assert!(spans.iter().any(|span| span.get("error.type") == Some("timeout")));
+    let told = |reason| spans.iter().filter(|span| span.get("otp_sidecar.reason") == Some(reason)).count();
+    assert_eq!(
+        (told("upstream_timeout"), told("outcome_unknown")),
+        (1, 0),
+        "of two reasons the last is shown"
+    );
     let signature = bearer.rsplit('.').next().unwrap();
     let secrets =
         ["hunter2", "jane", "customer.example", "198.51.100.77", "127.0.0.1:", reference.as_str(), signature];
