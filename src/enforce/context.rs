@@ -67,13 +67,36 @@ impl Context {
 
     /// The path of the route that this spelling of the policy is one of, with its parameters unfilled.
     pub fn template(&self, spelling: &str) -> &str {
-        let is_filled = |template: &str| {
-            let filled = spelling.split('/').map(Some).chain(std::iter::repeat(None));
-            let mut segments = template.split('/').map(Some).chain([None]).zip(filled);
-            segments.all(|(segment, filled)| {
-                segment == filled || filled.is_some() && segment.is_some_and(|name| name.starts_with('{'))
-            })
-        };
-        self.route.paths.iter().find(|template| is_filled(template)).map_or("", String::as_str)
+        template_of(&self.route.paths, spelling)
+    }
+}
+
+fn template_of<'a>(paths: &'a [String], spelling: &str) -> &'a str {
+    let is_filled = |template: &&String| {
+        let fits = |(name, segment): (&str, &str)| name == segment || name.starts_with('{');
+        template.split('/').count() == spelling.split('/').count()
+            && template.split('/').zip(spelling.split('/')).all(fits)
+    };
+    paths.iter().find(is_filled).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::template_of;
+
+    #[test]
+    fn the_template_of_a_spelling_is_the_path_that_it_fills() {
+        let paths = ["/a/{id}/b", "/a/{id}", "/a", "/x/{one}/{two}"].map(str::to_owned);
+        for (spelling, template) in [
+            ("/a", "/a"),
+            ("/a/7", "/a/{id}"),
+            ("/a/7/b", "/a/{id}/b"),
+            ("/x/y/jane@example.com", "/x/{one}/{two}"),
+            ("/a/7/c", ""),
+            ("/a/7/b/c", ""),
+            ("/", ""),
+        ] {
+            assert_eq!(template_of(&paths, spelling), template, "{spelling}");
+        }
     }
 }

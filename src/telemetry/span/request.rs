@@ -151,7 +151,7 @@ impl Trace {
         let Some(mut span) = self.ask("decide", SpanKind::Internal) else { return };
         span.set("otp_sidecar.route", route.to_owned());
         let mut noted = recording.noted();
-        noted.template = Some(template.to_owned());
+        noted.template = Some(template.to_owned()).filter(|template| !template.is_empty());
         noted.decision = Some(span);
     }
 
