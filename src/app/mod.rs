@@ -9,6 +9,7 @@ pub mod host;
 pub mod mail;
 pub mod operator;
 pub mod policies;
+pub mod state;
 pub mod traffic;
 
 use std::net::SocketAddr;
@@ -181,12 +182,12 @@ impl App {
         let (traffic_addr, admin_addr) = (self.traffic_addr()?, self.admin_addr()?);
         let admin_listener = TcpListener::from_std(self.admin_listener)?;
         let (stop_admin, mut admin_stops) = watch::channel(false);
+        let store = tokio::spawn(state::watch(self.ledger, Arc::clone(&self.admin.telemetry)));
         let admin = tokio::spawn(admin::run(admin_listener, self.admin, async move {
             let _ended = admin_stops.wait_for(|stop| *stop).await;
         }));
         let watching = tokio::spawn(Arc::clone(&self.policies).watch());
         let keys = tokio::spawn(self.jwks.run());
-        tokio::spawn(check_store(self.ledger));
         let exporter = self.exporter.map(Exporter::start);
         let mail = self.mail.map(MailService::start);
         let mut traffic = self.traffic.start(self.drain)?;
@@ -210,6 +211,7 @@ impl App {
         }
         watching.abort();
         keys.abort();
+        store.abort();
         let _no_receiver = stop_admin.send(true);
         let _panicked = admin.await;
         if cut > 0 || unsent > 0 {
@@ -287,18 +289,4 @@ fn store(
             Arc::new(Observed::new(redis, "redis", Arc::clone(telemetry)))
         }
     })
-}
-
-/// Says at start what is wrong with the store, without keeping anything from starting.
-async fn check_store(ledger: Arc<dyn Ledger>) {
-    match ledger.health().await {
-        Ok(health) => {
-            for warning in health.warnings {
-                tracing::warn!(store = health.kind, "{warning}");
-            }
-        }
-        Err(error) => {
-            tracing::warn!(error = %error, "the store does not answer yet: intercepted routes answer 503")
-        }
-    }
 }

@@ -175,7 +175,7 @@ fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {
             .cloned()
             .chain([crate::domain::id::LimitName::resend_cooldown()])
             .collect(),
-        routes: snapshot.routes.iter().map(|route| route.name.clone()).collect(),
+        routes: snapshot.routes.iter().map(|route| (route.name.clone(), route.action.as_str())).collect(),
     }
 }
 

@@ -250,6 +250,19 @@ pub enum Action {
     Limit,
 }
 
+impl Action {
+    /// The word of its section in the policy; a route with none of them only has limits.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Issue(_) => "issue",
+            Self::Verify(_) => "verify",
+            Self::Send(_) => "send",
+            Self::Status(_) => "status",
+            Self::Limit => "limits",
+        }
+    }
+}
+
 /// `issue`.
 #[derive(Debug)]
 pub struct IssueRule {

@@ -79,6 +79,8 @@ pub struct StoreHealth {
     pub kind: &'static str,
     /// How long the answer took.
     pub latency: Duration,
+    /// Whether it may drop what it should remember, or does not say that it never does.
+    pub may_evict: bool,
     /// What an operator should mend, such as an eviction policy that forgives locks.
     pub warnings: Vec<String>,
 }

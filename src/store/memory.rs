@@ -99,7 +99,7 @@ impl Challenges for MemoryStore {
 #[async_trait]
 impl Ledger for MemoryStore {
     async fn health(&self) -> Result<StoreHealth, StoreError> {
-        Ok(StoreHealth { kind: "memory", latency: Duration::ZERO, warnings: Vec::new() })
+        Ok(StoreHealth { kind: "memory", latency: Duration::ZERO, may_evict: false, warnings: Vec::new() })
     }
 
     async fn census(&self, purposes: &[Purpose]) -> Result<Census, StoreError> {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
@@ -38,8 +38,8 @@ pub struct KnownLabels {
     pub purposes: Vec<(Purpose, &'static str)>,
     /// Every limit.
     pub limits: Vec<LimitName>,
-    /// Every route.
-    pub routes: Vec<RouteName>,
+    /// Every route, with what it does: the word of its section in the policy.
+    pub routes: Vec<(RouteName, &'static str)>,
 }
 
 /// All families.
@@ -53,6 +53,7 @@ pub struct Metrics {
     pub(super) rate_limit_hits: IntCounterVec,
     pub(super) email_sent: IntCounter,
     pub(super) email_errors: IntCounterVec,
+    pub(super) email_given_up: IntCounter,
     pub(super) email_latency: Histogram,
     pub(super) verification_delay: HistogramVec,
     pub(super) pending_codes: IntGaugeVec,
@@ -68,7 +69,10 @@ pub struct Metrics {
     pub(super) decisions: IntCounterVec,
     pub(super) reloads: IntCounterVec,
     pub(super) last_success: prometheus::Gauge,
+    pub(super) last_reload: IntGauge,
     pub(super) policy_info: IntGaugeVec,
+    route_info: IntGaugeVec,
+    store_may_evict: IntGauge,
     spans: SpanCounters,
 }
 
@@ -171,6 +175,7 @@ impl Metrics {
             rate_limit_hits: build.counters("otp_rate_limit_hits_total", "Requests refused by a limit.", &["limit"])?,
             email_sent: build.counter("otp_email_sent_total", "Mails accepted by a relay.")?,
             email_errors: build.counters("otp_email_errors_total", "Attempts to send a mail that failed.", &["reason"])?,
+            email_given_up: build.counter("otp_email_given_up_total", "Mails that will not be tried again: refused for good, or their code died first.")?,
             email_latency: build.add(Histogram::with_opts(HistogramOpts::new("otp_email_latency_seconds", "Time from the request for a mail to its acceptance by a relay.").buckets(DELIVERY_BUCKETS.to_vec())))?,
             verification_delay: build.histograms("otp_verification_delay_seconds", "Time from the issue of a code to its acceptance.", &["purpose"], DELIVERY_BUCKETS)?,
             pending_codes: build.gauges("otp_pending_codes", "Subjects with a code that could be accepted now; the same on every replica.", &["purpose"])?,
@@ -186,8 +191,11 @@ impl Metrics {
             decisions: build.counters("otp_sidecar_decisions_total", "Decisions on intercepted routes.", &["route", "outcome", "reason", "mode"])?,
             reloads: build.counters("otp_sidecar_policy_reloads_total", "Attempts to load policies.", &["result"])?,
             last_success: build.add(prometheus::Gauge::new("otp_sidecar_policy_last_success_timestamp_seconds", "When policies were last loaded."))?,
+            last_reload: build.add(IntGauge::new("otp_sidecar_policy_last_reload_successful", "1 if the policies as they are now are in force, 0 if they were rejected."))?,
             policy_info: build.gauges("otp_sidecar_policy_info", "Always 1; the label tells which policy is in force.", &["hash"])?,
             spans: SpanCounters::new(&build)?,
+            route_info: build.gauges("otp_sidecar_route_info", "Always 1; the labels tell what a route of the policy in force does.", &["route", "action"])?,
+            store_may_evict: build.add(IntGauge::new("otp_sidecar_store_may_evict", "1 if the store may drop what it should remember, and with it locks."))?,
             registry: build.0.clone(),
         })
     }
@@ -229,7 +237,9 @@ impl Metrics {
         for limit in &known.limits {
             self.rate_limit_hits.with_label_values(&[limit.as_str()]);
         }
-        for route in known.routes.iter().take(ROUTES_WITH_ZEROS) {
+        self.route_info.reset();
+        for (route, action) in known.routes.iter().take(ROUTES_WITH_ZEROS) {
+            self.route_info.with_label_values(&[route.as_str(), action]).set(1);
             self.prepare_route(route.as_str());
             for reason in Reason::ALL {
                 let outcome = outcome(*reason);
@@ -266,6 +276,11 @@ impl Metrics {
     pub fn policy_in_force(&self, hash: &PolicyHash) {
         self.policy_info.reset();
         self.policy_info.with_label_values(&[hash.as_str()]).set(1);
+    }
+
+    /// Notes whether the store may drop what it should remember.
+    pub fn set_store_may_evict(&self, may: bool) {
+        self.store_may_evict.set(i64::from(may));
     }
 
     /// Notes how much there is in the store.

@@ -111,8 +111,9 @@ impl Telemetry {
                 metrics.email_sent.inc();
                 metrics.email_latency.observe(after.as_secs_f64());
             }
-            Event::Delivery { failure: Some((reason, _)), .. } => {
+            Event::Delivery { failure: Some((reason, _)), given_up, .. } => {
                 metrics.email_errors.with_label_values(&[reason]).inc();
+                metrics.email_given_up.inc_by(u64::from(*given_up));
             }
             Event::Reload { hash, error, at, .. } => self.count_reload(hash, error.is_some(), *at),
             Event::CodeNotIssued { .. } | Event::Unsettled { .. } => {}
@@ -122,6 +123,7 @@ impl Telemetry {
     fn count_reload(&self, hash: &PolicyHash, rejected: bool, at: Timestamp) {
         let result = if rejected { "rejected" } else { "ok" };
         self.metrics.reloads.with_label_values(&[result]).inc();
+        self.metrics.last_reload.set(i64::from(!rejected));
         if !rejected {
             self.metrics.policy_in_force(hash);
             self.metrics.last_success.set(at.as_millis() as f64 / 1_000.0);

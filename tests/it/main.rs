@@ -10,6 +10,7 @@
 
 mod support;
 
+mod alerting;
 mod api;
 mod architecture;
 mod backends;

@@ -18,12 +18,13 @@ pub async fn check(connection: &Connection) -> Result<StoreHealth, StoreError> {
     let began = Instant::now();
     connection.query(Cmd::new().arg("PING")).await?;
     let latency = began.elapsed();
-    let mut warnings = Vec::new();
-    warnings.extend(eviction(connection).await?);
+    let eviction = eviction(connection).await?;
+    let may_evict = eviction.is_some();
+    let mut warnings = Vec::from_iter(eviction);
     if is_replica(connection).await? {
         warnings.push(REPLICA.to_owned());
     }
-    Ok(StoreHealth { kind: "redis", latency: latency.max(Duration::from_nanos(1)), warnings })
+    Ok(StoreHealth { kind: "redis", latency: latency.max(Duration::from_nanos(1)), may_evict, warnings })
 }
 
 async fn eviction(connection: &Connection) -> Result<Option<String>, StoreError> {

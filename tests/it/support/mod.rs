@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod client;
+pub mod prometheus;
 pub mod random;
 pub mod redis;
 pub mod sidecar;

@@ -14,6 +14,7 @@ fn values_come_back_compact() {
         Some(r#"{"a":[1,true,null],"bc":"x\u000a/"}"#),
     );
     check("\"\\ud83d\\ude00 \\\" \\\\\"", Some("\"😀 \\\" \\\\\""));
+    check(r#""\b\f\n\r\t\/""#, Some(r#""\u0008\u000c\u000a\u000d\u0009/""#));
     check("[]", Some("[]"));
     check("{}", Some("{}"));
 }
@@ -113,6 +114,9 @@ fn nesting_has_a_limit() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(Json::parse(&nested(32)).is_ok());
     assert!(Json::parse(&nested(33)).is_err());
+    let objects = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    assert!(Json::parse(&objects(32)).is_ok());
+    assert!(Json::parse(&objects(33)).is_err());
     assert!(Json::parse(&"[".repeat(100_000)).is_err());
 }
 
