@@ -193,7 +193,7 @@ impl Metrics {
             last_success: build.add(prometheus::Gauge::new("otp_sidecar_policy_last_success_timestamp_seconds", "When policies were last loaded."))?,
             last_reload: build.add(IntGauge::new("otp_sidecar_policy_last_reload_successful", "1 if the policies as they are now are in force, 0 if they were rejected."))?,
             policy_info: build.gauges("otp_sidecar_policy_info", "Always 1; the label tells which policy is in force.", &["hash"])?,
-            spans: SpanCounters::new(&build)?,
+            spans: SpanCounters::new(build)?,
             route_info: build.gauges("otp_sidecar_route_info", "Always 1; the labels tell what a route of the policy in force does.", &["route", "action"])?,
             store_may_evict: build.add(IntGauge::new("otp_sidecar_store_may_evict", "1 if the store may drop what it should remember, and with it locks."))?,
             registry: build.0.clone(),
