@@ -11,6 +11,7 @@ use super::secret::CodeKeys;
 use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
 use crate::delivery::target::{SmtpTarget, parse_smtp};
 use crate::telemetry::log::Format;
+use crate::telemetry::otlp;
 
 /// Flags of `otp-sidecar serve`.
 #[derive(Debug, Args)]
@@ -152,7 +153,7 @@ impl Problems {
 }
 
 impl ServeFlags {
-    /// Checks every flag. `env` reads other environment variables (`EMAIL_USER`, `EMAIL_PASS`).
+    /// Checks every flag. `env` reads other environment variables (`EMAIL_USER`, `EMAIL_PASS`, `OTEL_*`).
     ///
     /// # Errors
     /// One sentence for each flag that is wrong.
@@ -200,6 +201,8 @@ impl ServeFlags {
             },
         );
 
+        let tracing = otlp::settings::read(env).map_err(|wrong| p.0.extend(wrong)).ok();
+
         let complete = || {
             let [store_deadline, upstream_timeout, connect_timeout, header_timeout, drain] = times;
             Some(Config {
@@ -220,6 +223,7 @@ impl ServeFlags {
                 max_body: max_body?,
                 log: log?,
                 audit,
+                tracing: tracing?,
             })
         };
         match complete() {

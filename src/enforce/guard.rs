@@ -26,6 +26,7 @@ use crate::proxy::headers;
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
+use crate::telemetry::span::Trace;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -158,6 +159,7 @@ impl Enforcer {
 
     /// Notes how a request that was let through ended.
     pub(super) fn decided(&self, context: &Context, reason: Reason) {
+        context.trace.concluded(reason);
         self.parts.telemetry.emit(&Event::Decided { actor: context.actor(), reason });
     }
 
@@ -187,6 +189,26 @@ impl Enforcer {
         request
     }
 
+    /// Forwards within the request's trace.
+    pub(super) async fn ask_upstream<B: Into<Body>>(
+        &self,
+        trace: &Trace,
+        admission: Admission,
+        mut request: Request<B>,
+        care: Care,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let call = trace.call(request.method(), &self.upstream_address);
+        trace.hand_on(call.as_ref(), request.headers_mut());
+        let result = self.parts.upstream.forward(admission, request, care).await;
+        if let Some(call) = call {
+            match &result {
+                Ok(response) => call.answered(response.status()),
+                Err(error) => call.failed(failure(error)),
+            }
+        }
+        result
+    }
+
     /// Forwards, and notes how that went.
     pub(super) async fn forward<B: Into<Body>>(
         &self,
@@ -195,12 +217,15 @@ impl Enforcer {
         request: Request<B>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
+        context.trace.let_through();
         let begun = std::time::Instant::now();
-        let result = self.parts.upstream.forward(admission, request, care).await;
+        let result = self.ask_upstream(&context.trace, admission, request, care).await;
         let word = result.as_ref().err().map(failure);
         self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {
-            tracing::warn!(error = %error, decision_id = %context.request, "the upstream did not answer");
+            let (trace_id, span_id) = &context.trace_ids;
+            tracing::warn!(error = %error, decision_id = %context.request, trace_id, span_id,
+                "the upstream did not answer");
         }
         result
     }

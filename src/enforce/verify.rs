@@ -20,6 +20,7 @@ use crate::proxy::forward::Care;
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::{Challenges, Stamped, StoreError};
 use crate::telemetry::event::{Event, Settled};
+use crate::telemetry::span;
 
 /// How often a settlement is tried when the store does not answer.
 const SETTLE_TRIES: u32 = 5;
@@ -121,7 +122,8 @@ impl Enforcer {
 
     fn settle_later(&self, command: SettleCommand) {
         let store = Arc::clone(&self.parts.store);
-        tokio::spawn(async move { retry_settlement(store.as_ref(), &command).await });
+        let trace = span::current().unwrap_or_default();
+        tokio::spawn(trace.within(async move { retry_settlement(store.as_ref(), &command).await }));
     }
 
     fn note_outcome(&self, context: &Context, facts: &Facts, stamped: &Stamped<VerifyOutcome>) {
@@ -160,7 +162,7 @@ impl Enforcer {
         let Some(rules) = context.in_force.snapshot.purposes.get(purpose) else { return };
         match verify::lock_notice(rules, facts, lock, &context.request, at) {
             Ok(Some(mut message)) => {
-                message.traceparent.clone_from(&context.traceparent);
+                message.traceparent = context.trace.for_messages();
                 match self.parts.outbox.reserve() {
                     Ok(slot) => slot.put(message),
                     Err(full) => {

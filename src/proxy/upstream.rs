@@ -97,6 +97,11 @@ impl Upstream {
         Self { settings, pool: Arc::default(), host }
     }
 
+    /// Where it is.
+    pub fn target(&self) -> &Target {
+        &self.settings.target
+    }
+
     /// A new connection, driven by a task of its own.
     pub(super) async fn connect(&self) -> Result<Link, UpstreamError> {
         let (sender, connection) = self.open().await?;

@@ -168,6 +168,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/logs.md",
         "docs/metrics.md",
         "docs/policy.md",
+        "docs/tracing.md",
         "docs/threat-model.md",
     ];
     let runbooks = fs::read_dir(root().join("docs/runbooks")).unwrap();

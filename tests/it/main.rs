@@ -12,8 +12,8 @@ mod support;
 
 mod alerting;
 mod api;
-mod audit;
 mod architecture;
+mod audit;
 mod backends;
 mod browser;
 mod build_commit;
@@ -45,3 +45,4 @@ mod store_failures;
 mod store_limits;
 mod store_races;
 mod store_world;
+mod tracing;

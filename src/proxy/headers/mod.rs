@@ -79,6 +79,13 @@ pub fn prepare_request(headers: &mut HeaderMap, context: &Context<'_>) {
     add_origin(headers, context, proto, host);
 }
 
+/// The scheme that the client used, as far as a trusted proxy tells.
+pub fn client_scheme(headers: &HeaderMap, context: &Context<'_>) -> &'static str {
+    let is_https = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"https");
+    let is_told = context.trusted && headers.get(&X_FORWARDED_PROTO).is_some_and(is_https);
+    if is_told { "https" } else { "http" }
+}
+
 fn add_origin(headers: &mut HeaderMap, context: &Context<'_>, has_proto: bool, has_host: bool) {
     if let Some(peer) = address_value(context.peer) {
         if context.trusted {

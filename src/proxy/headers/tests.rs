@@ -53,6 +53,22 @@ fn what_only_an_intermediary_may_set_does_not_get_through_in_any_spelling() {
 }
 
 #[test]
+fn only_a_trusted_proxy_is_believed_that_the_client_used_https() {
+    for (said, trusted, scheme) in [
+        ("https", true, "https"),
+        ("HTTPS", true, "https"),
+        ("https", false, "http"),
+        ("http", true, "http"),
+        ("https, http", true, "http"),
+        ("ftp", true, "http"),
+    ] {
+        let context = Context { peer: "10.1.2.3".parse().unwrap(), trusted, intermediary: &[] };
+        let headers = map(&[("x-forwarded-proto", said)]);
+        assert_eq!(client_scheme(&headers, &context), scheme, "{said} {trusted}");
+    }
+}
+
+#[test]
 fn where_a_request_came_from_is_said_by_the_sidecar() {
     let claimed = [
         ("X-Forwarded-For", "6.6.6.6"),

@@ -29,6 +29,7 @@ use otp_sidecar::store::contract::{Challenges, Stamped, StoreError};
 use otp_sidecar::store::outbox::ProcessOutbox;
 use otp_sidecar::telemetry::log::{self, Format};
 use otp_sidecar::telemetry::recorder::Telemetry;
+use otp_sidecar::telemetry::span::Tracer;
 use zeroize::Zeroizing;
 
 use crate::support::client::{Client, JWT_SECRET, token};
@@ -81,11 +82,13 @@ fn enforcer() -> Enforcer {
         clock,
         max_body: 65_536,
         body_timeout: Duration::from_secs(5),
+        tracer: Tracer::default(),
     })
 }
 
 /// Does something only in the process that the next test starts.
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "the test that starts this process searches the answers too")]
 async fn a_process_in_which_everything_falls() {
     if std::env::var_os(CHILD).is_none() {
         return;
