@@ -201,8 +201,8 @@ impl App {
         };
         watching.abort();
         keys.abort();
-        lines.abort();
         store.abort();
+        lines.abort();
         let _no_receiver = stop_admin.send(true);
         let _panicked = admin.await;
         if cut > 0 || unsent > 0 {

@@ -72,9 +72,9 @@ pub struct Metrics {
     pub(super) last_success: prometheus::Gauge,
     pub(super) last_reload: IntGauge,
     pub(super) policy_info: IntGaugeVec,
-    audit_lines: IntCounterVec,
     route_info: IntGaugeVec,
     store_may_evict: IntGauge,
+    audit_lines: IntCounterVec,
 }
 
 /// Builds families and registers them. Names and labels are constants of this file, so a failure is a
@@ -166,9 +166,9 @@ impl Metrics {
             last_success: build.add(prometheus::Gauge::new("otp_sidecar_policy_last_success_timestamp_seconds", "When policies were last loaded."))?,
             last_reload: build.add(IntGauge::new("otp_sidecar_policy_last_reload_successful", "1 if the policies as they are now are in force, 0 if they were rejected."))?,
             policy_info: build.gauges("otp_sidecar_policy_info", "Always 1; the label tells which policy is in force.", &["hash"])?,
-            audit_lines: build.counters("otp_sidecar_audit_lines_total", "Audit lines written, and lines lost because they could not be.", &["result"])?,
             route_info: build.gauges("otp_sidecar_route_info", "Always 1; the labels tell what a route of the policy in force does.", &["route", "action"])?,
             store_may_evict: build.add(IntGauge::new("otp_sidecar_store_may_evict", "1 if the store may drop what it should remember, and with it locks."))?,
+            audit_lines: build.counters("otp_sidecar_audit_lines_total", "Audit lines written, and lines lost because they could not be.", &["result"])?,
             registry: build.0.clone(),
         })
     }

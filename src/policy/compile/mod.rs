@@ -54,16 +54,16 @@ pub fn compile(files: &[SourceFile], resolver: &dyn Resolver) -> Result<Compiled
         return Err(out.finish());
     }
     let document = document::parse(files, &mut out);
-    let snapshot = assemble(&document, files, resolver, &mut out);
-    match snapshot {
-        Some(snapshot) if !out.has_errors() => {
+    match assemble(&document, files, resolver, &mut out) {
+        Some(snapshot) => {
             lint::lint(&document, &snapshot, &mut out);
             Ok(Compiled { snapshot, warnings: out.finish() })
         }
-        _ => Err(out.finish()),
+        None => Err(out.finish()),
     }
 }
 
+/// The snapshot. `None` when there is an error, which has then been reported.
 fn assemble(
     document: &Document,
     files: &[SourceFile],

@@ -122,7 +122,7 @@ impl Document {
                 out.report(Code::Version, version.at, message).advise("write `version: 1`");
             }
             None => {
-                out.report(Code::Version, At { width: 0, ..at }, "the file does not say its version")
+                out.report(Code::Version, at, "the file does not say its version")
                     .advise("begin it with `version: 1`");
             }
         }

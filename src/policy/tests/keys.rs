@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::policy::compile::{Compiled, Resolver, compile};
 use crate::policy::diagnostic::Code;
 use crate::policy::document::SourceFile;
-use crate::policy::snapshot::KeySource;
+use crate::policy::snapshot::{JwtAlgorithm, KeySource};
 
 /// A world with one file.
 struct OneFile(&'static [u8]);
@@ -52,6 +52,14 @@ fn a_secret_ends_before_the_one_line_end_of_its_file() {
 fn a_secret_of_fewer_bytes_than_its_digest_is_called_short() {
     assert_eq!(secret(b"0123456789abcdef0123456789abcdef").1, []);
     assert_eq!(secret(b"0123456789abcdef0123456789abcde").1, [Code::ShortSecret]);
+}
+
+#[test]
+fn algorithms_with_one_kind_of_key_go_together() {
+    let secret = b"0123456789abcdef0123456789abcdef";
+    let jwt = compiled("HS256, HS384, HS512", "file: /s", secret).unwrap().snapshot.identity.jwt;
+    assert_eq!(jwt.algorithms, [JwtAlgorithm::HS256, JwtAlgorithm::HS384, JwtAlgorithm::HS512]);
+    assert_eq!(compiled("HS256, RS256", "file: /s", secret).unwrap_err(), [Code::MixedAlgorithms]);
 }
 
 #[test]

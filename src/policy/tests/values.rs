@@ -7,6 +7,7 @@ use crate::domain::id::{LimitName, Purpose};
 use crate::domain::window::Count;
 use crate::policy::compile::compile;
 use crate::policy::coverage::protects;
+use crate::policy::diagnostic::Code;
 use crate::policy::document::SourceFile;
 use crate::policy::snapshot::{
     Action, Channel, CorsRules, CountedBy, JwtAlgorithm, KeySource, OtherMethods, PolicySnapshot,
@@ -119,6 +120,23 @@ fn codes_go_to_the_claim_of_the_issuing_route_else_of_one_that_sends_else_to_ema
     assert_eq!(claim("r", all, &[issue_q, issue_p, send]).as_deref(), Some("claims.c"));
     assert_eq!(claim("r", all, &[issue_q, issue_p]).as_deref(), Some("claims.email"));
     assert_eq!(claim("r", "mail: email", &[limited]), None);
+}
+
+#[test]
+fn a_bound_field_has_a_name_of_letters_digits_and_underscores() {
+    let errors = |name: &str| {
+        let text = format!(
+            "{HEAD}purposes: {{ p: {{ code: {{ digits: 6, ttl: 5m }}, lockout: {{ after: 3, for: 15m }} }} }}\n\
+             routes:\n  - {{ name: r, match: {{ methods: [POST], path: /r }}, issue: {{ purpose: p, \
+             reference: response.body.r, recipient: claims.subject, bind: {{ '{name}': request.body.a }} }} }}\n"
+        );
+        let files = [SourceFile { path: "policy.yaml".to_owned(), text }];
+        compile(&files, &World).map_or_else(|errors| errors.iter().map(|e| e.code).collect(), |_| Vec::new())
+    };
+    assert_eq!(errors("to_Account_2"), []);
+    for bad in ["", "to-account", "to account", "tö"] {
+        assert_eq!(errors(bad), [Code::Name], "{bad:?}");
+    }
 }
 
 #[test]
