@@ -35,7 +35,8 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
     pub policies: PathBuf,
 
-    /// Where state is kept: memory (one replica, lost at a restart), redis://, rediss:// or redis+unix://.
+    /// Where state is kept: memory (one replica, lost at a restart), redis://user:pass@host:6379/0,
+    /// rediss:// (TLS; more with ?ca=FILE, ?cert=FILE&key=FILE) or redis+unix:///path?db=0&user=…&pass=….
     #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
     pub state: Option<String>,
 

@@ -27,10 +27,8 @@ const SETTLE_TRIES: u32 = 5;
 impl Enforcer {
     /// Lets the request through with a right code only.
     pub(super) async fn verify(&self, context: &Arc<Context>, rule: &VerifyRule, judged: Judged) -> Decided {
-        let snapshot = &context.in_force.snapshot;
         let keyring = &self.parts.keyring;
-        let command =
-            verify::before(snapshot, &context.route, rule, &judged.facts, keyring, &context.request)?;
+        let command = verify::before(&context.route, rule, &judged.facts, keyring, &context.request)?;
         context.known.reference(&command.reference);
         let stamped = match self.parts.store.verify(&command).await {
             Ok(stamped) => stamped,

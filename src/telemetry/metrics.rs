@@ -39,8 +39,19 @@ pub struct KnownLabels {
     pub purposes: Vec<(Purpose, &'static str)>,
     /// Every limit.
     pub limits: Vec<LimitName>,
-    /// Every route, with what it does: the word of its section in the policy.
-    pub routes: Vec<(RouteName, &'static str)>,
+    /// Every route.
+    pub routes: Vec<KnownRoute>,
+}
+
+/// A route of the policy.
+#[derive(Debug, Clone)]
+pub struct KnownRoute {
+    /// Its name.
+    pub name: RouteName,
+    /// What it does: the word of its section in the policy.
+    pub action: &'static str,
+    /// The reasons that its decisions can have.
+    pub reasons: Vec<Reason>,
 }
 
 /// All families.
@@ -127,11 +138,7 @@ impl Metrics {
             "Always 1; the labels tell which version runs.",
             &["version", "commit"],
         )?;
-        info.with_label_values(&[
-            env!("CARGO_PKG_VERSION"),
-            option_env!("OTP_SIDECAR_COMMIT").unwrap_or("unknown"),
-        ])
-        .set(1);
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("OTP_SIDECAR_COMMIT")]).set(1);
         let metrics = Self::families(&build)?;
         metrics.prepare_fixed();
         Ok(metrics)
@@ -207,12 +214,12 @@ impl Metrics {
             self.rate_limit_hits.with_label_values(&[limit.as_str()]);
         }
         self.route_info.reset();
-        for (route, action) in known.routes.iter().take(ROUTES_WITH_ZEROS) {
-            self.route_info.with_label_values(&[route.as_str(), action]).set(1);
-            self.prepare_route(route.as_str());
-            for reason in Reason::ALL {
+        for KnownRoute { name, action, reasons } in known.routes.iter().take(ROUTES_WITH_ZEROS) {
+            self.route_info.with_label_values(&[name.as_str(), action]).set(1);
+            self.prepare_route(name.as_str());
+            for reason in reasons {
                 let outcome = outcome(*reason);
-                self.decisions.with_label_values(&[route.as_str(), outcome, reason.as_str(), "enforce"]);
+                self.decisions.with_label_values(&[name.as_str(), outcome, reason.as_str(), "enforce"]);
             }
         }
     }

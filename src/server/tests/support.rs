@@ -34,7 +34,7 @@ impl Handler for PassAll {
     async fn handle(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let checked = head::check(request.method(), request.uri(), request.version(), request.headers());
         if let Err(refusal) = checked {
-            return refused(refusal.status(), refusal.details());
+            return refused(StatusCode::BAD_REQUEST, refusal.details());
         }
         let context = Context { peer: peer.ip(), trusted: false, intermediary: &[] };
         headers::prepare_request(request.headers_mut(), &context);

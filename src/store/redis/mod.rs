@@ -6,10 +6,12 @@
 //! retried here, because a second run of a script that counts is a second count.
 
 mod connection;
+mod fault;
 mod health;
 pub mod keys;
 mod reply;
 pub mod script;
+mod settings;
 
 use std::sync::Arc;
 
@@ -17,9 +19,9 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use self::connection::Connection;
-pub use self::connection::{RedisSettings, SettingsError};
 use self::keys::{Shard, SubjectKeys};
 use self::script::{Call, Script};
+pub use self::settings::{RedisSettings, SettingsError};
 use super::contract::{Challenges, Ledger, Stamped, StoreError, StoreHealth};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::id::Purpose;

@@ -22,6 +22,7 @@ const TIME: &str = include_str!("lua/time.lua");
 const LIMITS: &str = include_str!("lua/limits.lua");
 const ACCOUNT: &str = include_str!("lua/account.lua");
 const CHALLENGE: &str = include_str!("lua/challenge.lua");
+const LISTED: &str = include_str!("lua/listed.lua");
 
 /// [`crate::domain::admit::decide`].
 pub static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::of(&[&[TELLING][..], ADMIT_PARTS].concat()));
@@ -30,7 +31,7 @@ pub static ADMIT_BRIEFLY: LazyLock<Script> =
     LazyLock::new(|| Script::of(&[&[BRIEF][..], ADMIT_PARTS].concat()));
 /// [`crate::domain::issue::issue`].
 pub static ISSUE: LazyLock<Script> =
-    LazyLock::new(|| Script::of(&[TIME, ACCOUNT, CHALLENGE, include_str!("lua/issue.lua")]));
+    LazyLock::new(|| Script::of(&[TIME, ACCOUNT, CHALLENGE, LISTED, include_str!("lua/issue.lua")]));
 /// [`crate::domain::verify::decide`].
 pub static VERIFY: LazyLock<Script> = LazyLock::new(|| Script::of(&[&[TELLING][..], VERIFY_PARTS].concat()));
 /// The same without what is told of limits.
@@ -43,7 +44,7 @@ pub static SETTLE: LazyLock<Script> =
 pub static CENSUS: LazyLock<Script> = LazyLock::new(|| Script::of(&[TIME, include_str!("lua/census.lua")]));
 
 const ADMIT_PARTS: &[&str] = &[TIME, LIMITS, ACCOUNT, CHALLENGE, include_str!("lua/admit.lua")];
-const VERIFY_PARTS: &[&str] = &[TIME, LIMITS, ACCOUNT, CHALLENGE, include_str!("lua/verify.lua")];
+const VERIFY_PARTS: &[&str] = &[TIME, LIMITS, ACCOUNT, CHALLENGE, LISTED, include_str!("lua/verify.lua")];
 
 /// Counting the events of windows costs Redis a few microseconds, so it is done only for those who ask.
 const TELLING: &str = "local TELLS = true\n";
