@@ -82,12 +82,9 @@ impl Enforcer {
     }
 
     /// Answers one request.
-    pub async fn handle(
-        self: &Arc<Self>,
-        mut request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<Body> {
+    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let begun = Instant::now();
+        let mut request = request.map(Body::from);
         let in_force = self.parts.policy.current();
         if let Err(problem) =
             head::check(request.method(), request.uri(), request.version(), request.headers())
@@ -95,21 +92,22 @@ impl Enforcer {
             let denial = Denial::InvalidRequest(problem.details().to_owned());
             return self.refuse_unread(&in_force, &request, denial, begun);
         }
+        // Everything but passing traffic is boxed: this future is moved for each request.
         let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
         match found {
             Found::Unguarded(admission) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
             Found::OtherMethod { admission, spelling } => match other_method(&mut request, &spelling) {
-                Ok(()) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+                Ok(()) => Box::pin(self.pass(&in_force, admission, request, peer.ip(), begun)).await,
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
             Found::Preflight { admission, spelling } => match preflight(&request, &spelling) {
-                Ok(request) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+                Ok(request) => Box::pin(self.pass(&in_force, admission, request, peer.ip(), begun)).await,
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
             Found::Route { route, spelling } => {
                 let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
                 let spelling = spelling.into_owned();
-                self.guard_to_the_end(context, spelling, request, begun).await
+                Box::pin(self.guard_to_the_end(context, spelling, request, begun)).await
             }
             Found::Refused { route: None, denial } => self.refuse_unread(&in_force, &request, denial, begun),
             Found::Refused { route: Some(route), denial } => {
@@ -133,11 +131,11 @@ impl Enforcer {
         let _all = self.under_way.acquire_many(MAX_UNDER_WAY).await;
     }
 
-    async fn pass<B: Into<Body>>(
+    async fn pass(
         &self,
         in_force: &InForce,
         admission: Admission,
-        mut request: Request<B>,
+        mut request: Request<Body>,
         peer: IpAddr,
         begun: Instant,
     ) -> Response<Body> {
@@ -146,27 +144,29 @@ impl Enforcer {
         let origin = request.headers().get(http::header::ORIGIN).cloned();
         headers::prepare_request(request.headers_mut(), &forwarding);
         let telemetry = &self.parts.telemetry;
-        let response = match self.parts.upstream.forward(admission, request, Care::Plain).await {
+        let forwarded = self.parts.upstream.forward(admission, request, Care::Plain).await;
+        let took = begun.elapsed();
+        let response = match forwarded {
             Ok(response) => {
-                telemetry.upstream(None, begun.elapsed(), None);
+                telemetry.upstream(None, took, None);
                 response
             }
             Err(error) => {
-                telemetry.upstream(None, begun.elapsed(), Some(failure(&error)));
+                telemetry.upstream(None, took, Some(failure(&error)));
                 let request_id = RequestId::mint(self.parts.entropy.as_ref());
                 tracing::warn!(error = %error, decision_id = %request_id, "the upstream did not answer");
                 let denial = unanswered(&error);
                 respond::deny(&denial, &in_force.snapshot.cors, origin.as_ref(), &request_id)
             }
         };
-        telemetry.passed(&method, response.status().as_u16(), begun.elapsed());
+        telemetry.passed(&method, response.status().as_u16(), took);
         response
     }
 
     fn refuse_unread(
         &self,
         in_force: &InForce,
-        request: &Request<Incoming>,
+        request: &Request<Body>,
         denial: Denial,
         begun: Instant,
     ) -> Response<Body> {
@@ -183,7 +183,7 @@ impl Enforcer {
         self: &Arc<Self>,
         context: Context,
         spelling: String,
-        request: Request<Incoming>,
+        request: Request<Body>,
         begun: Instant,
     ) -> Response<Body> {
         let context = Arc::new(context);
