@@ -111,34 +111,38 @@ impl Enforcer {
     async fn answer(
         self: &Arc<Self>,
         in_force: Arc<InForce>,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
         peer: SocketAddr,
         trace: &Trace,
     ) -> Response<Body> {
         let begun = Instant::now();
+        let mut request = request.map(Body::from);
         if let Err(problem) =
             head::check(request.method(), request.uri(), request.version(), request.headers())
         {
             let denial = Denial::InvalidRequest(problem.details().to_owned());
             return self.refuse_unread(&in_force, &request, denial, begun);
         }
+        // Everything but passing traffic is boxed: this future is moved for each request.
         let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
         match found {
             Found::Unguarded(admission) => {
                 self.pass(&in_force, admission, request, peer.ip(), trace, begun).await
             }
             Found::OtherMethod { admission, spelling } => match other_method(&mut request, &spelling) {
-                Ok(()) => self.pass(&in_force, admission, request, peer.ip(), trace, begun).await,
+                Ok(()) => Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, begun)).await,
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
             Found::Preflight { admission, spelling } => match preflight(&request, &spelling) {
-                Ok(request) => self.pass(&in_force, admission, request, peer.ip(), trace, begun).await,
+                Ok(request) => {
+                    Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, begun)).await
+                }
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
             Found::Route { route, spelling } => {
                 let context = Context::new(&self.parts, &in_force, route, &request, peer.ip(), trace);
                 let spelling = spelling.into_owned();
-                self.guard_to_the_end(context, spelling, request, begun).await
+                Box::pin(self.guard_to_the_end(context, spelling, request, begun)).await
             }
             Found::Refused { route: None, denial } => self.refuse_unread(&in_force, &request, denial, begun),
             Found::Refused { route: Some(route), denial } => {
@@ -162,11 +166,11 @@ impl Enforcer {
         let _all = self.under_way.acquire_many(MAX_UNDER_WAY).await;
     }
 
-    async fn pass<B: Into<Body>>(
+    async fn pass(
         &self,
         in_force: &InForce,
         admission: Admission,
-        mut request: Request<B>,
+        mut request: Request<Body>,
         peer: IpAddr,
         trace: &Trace,
         begun: Instant,
@@ -176,13 +180,15 @@ impl Enforcer {
         let origin = request.headers().get(http::header::ORIGIN).cloned();
         headers::prepare_request(request.headers_mut(), &forwarding);
         let telemetry = &self.parts.telemetry;
-        let response = match self.ask_upstream(trace, admission, request, Care::Plain).await {
+        let forwarded = self.ask_upstream(trace, admission, request, Care::Plain).await;
+        let took = begun.elapsed();
+        let response = match forwarded {
             Ok(response) => {
-                telemetry.upstream(None, begun.elapsed(), None);
+                telemetry.upstream(None, took, None);
                 response
             }
             Err(error) => {
-                telemetry.upstream(None, begun.elapsed(), Some(failure(&error)));
+                telemetry.upstream(None, took, Some(failure(&error)));
                 let request_id = RequestId::mint(self.parts.entropy.as_ref());
                 let (trace_id, span_id) = trace.ids();
                 tracing::warn!(error = %error, decision_id = %request_id, trace_id, span_id,
@@ -191,14 +197,14 @@ impl Enforcer {
                 respond::deny(&denial, &in_force.snapshot.cors, origin.as_ref(), &request_id)
             }
         };
-        telemetry.passed(&method, response.status().as_u16(), begun.elapsed());
+        telemetry.passed(&method, response.status().as_u16(), took);
         response
     }
 
     fn refuse_unread(
         &self,
         in_force: &InForce,
-        request: &Request<Incoming>,
+        request: &Request<Body>,
         denial: Denial,
         begun: Instant,
     ) -> Response<Body> {
@@ -215,7 +221,7 @@ impl Enforcer {
         self: &Arc<Self>,
         context: Context,
         spelling: String,
-        request: Request<Incoming>,
+        request: Request<Body>,
         begun: Instant,
     ) -> Response<Body> {
         let context = Arc::new(context);

@@ -184,3 +184,13 @@ fn an_answer_keeps_what_is_for_the_client() {
     assert_eq!(left, ["set-cookie", "transfer-encoding", "x-forwarded-for"]);
     assert_eq!(all(&got, "set-cookie"), ["a=b", "c=d"]);
 }
+
+#[test]
+fn addresses_are_written_as_everybody_writes_them() {
+    for address in ["0.0.0.0", "9.10.99.100", "127.0.0.1", "255.255.255.255", "2001:db8::1", "::1"] {
+        let written = address_value(address.parse().unwrap()).unwrap();
+        assert_eq!(written.to_str().unwrap(), address);
+    }
+    let mapped = address_value("::ffff:192.0.2.7".parse().unwrap()).unwrap();
+    assert_eq!(mapped.to_str().unwrap(), "192.0.2.7");
+}
