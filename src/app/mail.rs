@@ -18,7 +18,9 @@ use crate::domain::time::Clock;
 use crate::store::contract::Outbox;
 use crate::store::outbox::ProcessOutbox;
 use crate::telemetry::event::Event;
+use crate::telemetry::propagation::TraceParent;
 use crate::telemetry::recorder::Telemetry;
+use crate::telemetry::span::Tracer;
 
 /// How many attempts to send may be under way at once.
 const CONCURRENCY: usize = 8;
@@ -26,7 +28,30 @@ const CONCURRENCY: usize = 8;
 /// Turns deliveries into events and into knowledge about the relay.
 struct Told {
     telemetry: Arc<Telemetry>,
+    tracer: Tracer,
     health: Arc<EmailHealth>,
+}
+
+impl Told {
+    /// Records the attempt if the request that asked for it was recorded. Says where it is in the trace.
+    fn trace(&self, event: &DeliveryEvent<'_>, failure: Option<&'static str>) -> Option<TraceParent> {
+        let asked_by = TraceParent::parse(event.traceparent?.as_bytes())?;
+        if event.outcome == DeliveryOutcome::Expired {
+            return Some(asked_by);
+        }
+        let Some(mut span) = self.tracer.aftermath(asked_by, "deliver email", event.latency) else {
+            return Some(asked_by);
+        };
+        span.set("otp_sidecar.channel", event.channel);
+        span.set("otp_sidecar.message.kind", event.kind.as_str());
+        span.set("otp_sidecar.purpose", event.purpose.as_str().to_owned());
+        span.set("otp_sidecar.attempt", i64::from(event.attempt));
+        let place = span.place();
+        if let Some(failure) = failure {
+            span.failed(failure);
+        }
+        Some(place)
+    }
 }
 
 impl DeliverySink for Told {
@@ -47,8 +72,10 @@ impl DeliverySink for Told {
             }
             DeliveryOutcome::Expired => {}
         }
+        let place = self.trace(event, failure.map(|(reason, _)| reason));
         self.telemetry.emit(&Event::Delivery {
             request: event.request,
+            place,
             purpose: event.purpose,
             kind: event.kind,
             failure,
@@ -75,6 +102,7 @@ impl MailService {
         mail: &Mail,
         outbox: &Arc<ProcessOutbox>,
         telemetry: &Arc<Telemetry>,
+        tracer: &Tracer,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
@@ -88,7 +116,11 @@ impl MailService {
         let dispatcher = Dispatcher {
             outbox: Arc::clone(outbox) as Arc<dyn Outbox>,
             channel: Arc::clone(&channel) as Arc<dyn Channel>,
-            sink: Arc::new(Told { telemetry: Arc::clone(telemetry), health: Arc::clone(&health) }),
+            sink: Arc::new(Told {
+                telemetry: Arc::clone(telemetry),
+                tracer: tracer.clone(),
+                health: Arc::clone(&health),
+            }),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
             concurrency: CONCURRENCY,

@@ -36,7 +36,9 @@ use crate::store::memory::MemoryStore;
 use crate::store::observed::Observed;
 use crate::store::outbox::ProcessOutbox;
 use crate::store::redis::{RedisSettings, RedisStore};
+use crate::telemetry::otlp::export::{self, Exporter};
 use crate::telemetry::recorder::Telemetry;
+use crate::telemetry::span::Tracer;
 
 use host::{OsEntropy, SystemClock};
 use mail::MailService;
@@ -49,6 +51,9 @@ const OUTBOX_CAPACITY: usize = 10_000;
 
 /// How many calls of the store may be under way at once.
 const STORE_IN_FLIGHT: usize = 1_024;
+
+/// How long the last traces may take on their way out. Whoever stops a pod waits for it.
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// How long an intercepted request's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,6 +70,7 @@ pub struct App {
     outbox: Arc<ProcessOutbox>,
     ledger: Arc<dyn Ledger>,
     telemetry: Arc<Telemetry>,
+    exporter: Option<Exporter>,
     drain: Duration,
 }
 
@@ -80,6 +86,8 @@ impl App {
         let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
         let telemetry = Arc::new(telemetry(&config, &keyring, &clock)?);
 
+        let (tracer, exporter) = tracing_of(&config, &telemetry)?;
+
         let jwks = JwksRegistry::new();
         let policies =
             Policies::load(&config.policies, jwks.clone(), Arc::clone(&telemetry), Arc::clone(&clock))?;
@@ -94,7 +102,7 @@ impl App {
         let mail = config
             .mail
             .as_ref()
-            .map(|mail| MailService::new(mail, &outbox, &telemetry, &clock, &entropy))
+            .map(|mail| MailService::new(mail, &outbox, &telemetry, &tracer, &clock, &entropy))
             .transpose()?;
 
         let code_keys: Vec<String> = keyring.ids().map(|kid| kid.as_str().to_owned()).collect();
@@ -111,6 +119,7 @@ impl App {
             entropy,
             clock: Arc::clone(&clock),
             telemetry: Arc::clone(&telemetry),
+            tracer,
             max_body: config.max_body,
             body_timeout: BODY_TIMEOUT,
         });
@@ -146,6 +155,7 @@ impl App {
             outbox,
             ledger,
             telemetry,
+            exporter,
             drain,
         })
     }
@@ -167,7 +177,7 @@ impl App {
     }
 
     /// Runs until `stop` completes, then stops in order: not ready, no new connections, requests in
-    /// flight, messages, admin listener.
+    /// flight, messages, traces, admin listener.
     ///
     /// # Errors
     /// When a listener cannot be used or the traffic thread ends by itself.
@@ -182,6 +192,7 @@ impl App {
         let watching = tokio::spawn(Arc::clone(&self.policies).watch());
         let keys = tokio::spawn(self.jwks.run());
         let lines = tokio::spawn(lines::tend(Arc::clone(&self.telemetry)));
+        let exporter = self.exporter.map(Exporter::start);
         let mail = self.mail.map(MailService::start);
         let mut traffic = self.traffic.start(self.drain)?;
         tracing::info!(listen = %traffic_addr, admin = %admin_addr, version = env!("CARGO_PKG_VERSION"), "ready");
@@ -199,6 +210,9 @@ impl App {
             Some(mail) => mail.drain(deadline).await,
             None => self.outbox.depth().messages,
         };
+        if let Some(exporter) = exporter {
+            exporter.stop(FLUSH).await;
+        }
         watching.abort();
         keys.abort();
         store.abort();
@@ -224,6 +238,17 @@ impl App {
 fn install_tls_provider() {
     // Fails only when it is already installed, as in a process that prepares two sidecars.
     let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// What records traces, and what sends them away, if anything does.
+fn tracing_of(config: &Config, telemetry: &Telemetry) -> anyhow::Result<(Tracer, Option<Exporter>)> {
+    let Some(settings) = &config.tracing else { return Ok((Tracer::default(), None)) };
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let (tracer, exporter) = export::prepare(settings, telemetry.metrics().spans())?;
+    tracing::info!(endpoint = settings.endpoint, "traces are exported");
+    Ok((tracer, Some(exporter)))
 }
 
 fn listener_settings(config: &Config) -> ListenerSettings {
@@ -261,7 +286,8 @@ fn store(
     Ok(match &config.state {
         StateTarget::Memory => {
             tracing::warn!("state is kept in memory: for one replica, and lost at a restart (see --state)");
-            Arc::new(Observed::new(MemoryStore::new(Arc::clone(clock)), Arc::clone(telemetry)))
+            let memory = MemoryStore::new(Arc::clone(clock));
+            Arc::new(Observed::new(memory, "memory", Arc::clone(telemetry)))
         }
         StateTarget::Redis(url) => {
             let settings = RedisSettings {
@@ -274,7 +300,8 @@ fn store(
                 None => RedisStore::new(&settings),
             }
             .context("--state")?;
-            Arc::new(Observed::new(redis, Arc::clone(telemetry)))
+            let redis = if config.audit.is_some() { redis } else { redis.briefly() };
+            Arc::new(Observed::new(redis, "redis", Arc::clone(telemetry)))
         }
     })
 }

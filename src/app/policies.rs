@@ -12,11 +12,12 @@ use crate::enforce::handle::{InForce, PolicyHandle};
 use crate::identity::jwks::JwksRegistry;
 use crate::identity::jwt::Authenticator;
 use crate::policy::diagnostic::{Diagnostic, Diagnostics};
+use crate::policy::reasons;
 use crate::policy::snapshot::{Action, PolicySnapshot};
 use crate::reload::{self, Outcome, ReloadReport, Reloader, Status, Subscriber, Trigger, watcher};
 use crate::server::admin::health::PolicyState;
 use crate::telemetry::event::Event;
-use crate::telemetry::metrics::KnownLabels;
+use crate::telemetry::metrics::{KnownLabels, KnownRoute};
 use crate::telemetry::recorder::Telemetry;
 
 /// The policies of one sidecar.
@@ -175,7 +176,15 @@ fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {
             .cloned()
             .chain([crate::domain::id::LimitName::resend_cooldown()])
             .collect(),
-        routes: snapshot.routes.iter().map(|route| (route.name.clone(), route.action.as_str())).collect(),
+        routes: snapshot
+            .routes
+            .iter()
+            .map(|route| KnownRoute {
+                name: route.name.clone(),
+                action: route.action.as_str(),
+                reasons: reasons::of(&route.action),
+            })
+            .collect(),
     }
 }
 

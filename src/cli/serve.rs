@@ -14,7 +14,10 @@ Examples:
   otp-sidecar serve --upstream http://127.0.0.1:3000 \\
       --smtp 'smtp://user:password@smtp.example.com:587' --mail-from otp@example.com
   otp-sidecar serve --upstream unix:/run/wallet.sock --state redis://redis:6379/0 \\
-      --code-keys-file /etc/otp/code-keys --smtp gmail --policies /etc/otp/policies";
+      --code-keys-file /etc/otp/code-keys --smtp gmail --policies /etc/otp/policies
+
+Traces are sent by OTLP (HTTP, protobuf) when OTEL_EXPORTER_OTLP_ENDPOINT is set, such as
+http://collector:4318. OTEL_TRACES_SAMPLER and the other standard variables are in docs/tracing.md.";
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) fn run(flags: ServeFlags) -> ExitCode {

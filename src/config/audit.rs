@@ -1,6 +1,7 @@
 //! The flags of the audit log.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
@@ -49,27 +50,31 @@ impl AuditFlags {
 
     /// Checks every flag, also when there is no audit log. `wrong` is told each problem.
     pub(super) fn check(self, mut wrong: impl FnMut(&str, String)) -> Option<AuditSettings> {
-        let max_size = match duration::size(&self.audit_max_size) {
-            Ok(size) if size >= SHORTEST => size as u64,
-            Ok(_) => return told(wrong("audit-max-size", "must be at least 64KiB".to_owned())),
-            Err(problem) => return told(wrong("audit-max-size", problem)),
-        };
-        let max_age = match duration::duration(&self.audit_max_age) {
-            Ok(age) if !age.is_zero() => age,
-            Ok(_) => return told(wrong("audit-max-age", "must be longer than nothing".to_owned())),
-            Err(problem) => return told(wrong("audit-max-age", problem)),
-        };
-        if self.audit_queue == 0 {
-            return told(wrong("audit-queue", "must be at least 1".to_owned()));
-        }
+        let max_size = duration::size(&self.audit_max_size)
+            .and_then(|size| at_least(size, SHORTEST, "must be at least 64KiB"))
+            .map_err(|problem| wrong("audit-max-size", problem))
+            .ok();
+        let max_age = duration::duration(&self.audit_max_age)
+            .and_then(|age| at_least(age, Duration::from_nanos(1), "must be longer than nothing"))
+            .map_err(|problem| wrong("audit-max-age", problem))
+            .ok();
+        let queue = at_least(self.audit_queue, 1, "must be at least 1")
+            .map_err(|problem| wrong("audit-queue", problem))
+            .ok();
         let destination = self.audit.as_deref().map(destination)?;
-        let (keep, queue) = (self.audit_keep, self.audit_queue);
-        Some(AuditSettings { destination, max_size, max_age, keep, queue })
+        let keep = self.audit_keep;
+        Some(AuditSettings {
+            destination,
+            max_size: max_size? as u64,
+            max_age: max_age?,
+            keep,
+            queue: queue?,
+        })
     }
 }
 
-fn told<T>((): ()) -> Option<T> {
-    None
+fn at_least<T: PartialOrd>(value: T, least: T, problem: &str) -> Result<T, String> {
+    if value >= least { Ok(value) } else { Err(problem.to_owned()) }
 }
 
 fn destination(path: &Path) -> Destination {

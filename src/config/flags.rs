@@ -11,6 +11,7 @@ use super::secret::CodeKeys;
 use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
 use crate::delivery::target::{SmtpTarget, parse_smtp};
 use crate::telemetry::log::Format;
+use crate::telemetry::otlp;
 
 /// Flags of `otp-sidecar serve`.
 #[derive(Debug, Args)]
@@ -35,7 +36,8 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
     pub policies: PathBuf,
 
-    /// Where state is kept: memory (one replica, lost at a restart), redis://, rediss:// or redis+unix://.
+    /// Where state is kept: memory (one replica, lost at a restart), redis://user:pass@host:6379/0,
+    /// rediss:// (TLS; more with ?ca=FILE, ?cert=FILE&key=FILE) or redis+unix:///path?db=0&user=…&pass=….
     #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
     pub state: Option<String>,
 
@@ -151,7 +153,7 @@ impl Problems {
 }
 
 impl ServeFlags {
-    /// Checks every flag. `env` reads other environment variables (`EMAIL_USER`, `EMAIL_PASS`).
+    /// Checks every flag. `env` reads other environment variables (`EMAIL_USER`, `EMAIL_PASS`, `OTEL_*`).
     ///
     /// # Errors
     /// One sentence for each flag that is wrong.
@@ -199,6 +201,8 @@ impl ServeFlags {
             },
         );
 
+        let tracing = otlp::settings::read(env).map_err(|wrong| p.0.extend(wrong)).ok();
+
         let complete = || {
             let [store_deadline, upstream_timeout, connect_timeout, header_timeout, drain] = times;
             Some(Config {
@@ -219,6 +223,7 @@ impl ServeFlags {
                 max_body: max_body?,
                 log: log?,
                 audit,
+                tracing: tracing?,
             })
         };
         match complete() {

@@ -18,6 +18,7 @@ use crate::domain::keyring::KeyId;
 use crate::proxy::upstream::Target;
 use crate::telemetry::audit::settings::AuditSettings;
 use crate::telemetry::log::Format;
+use crate::telemetry::otlp;
 
 /// Every setting, checked.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub struct Config {
     pub log: Format,
     /// The audit log, if there is to be one.
     pub audit: Option<AuditSettings>,
+    /// Where traces go; nowhere, if it is not said.
+    pub tracing: Option<otlp::settings::Settings>,
 }
 
 /// The mail relay and the sender.

@@ -50,7 +50,7 @@ pub fn state(text: &str) -> Result<StateTarget, String> {
         return Ok(StateTarget::Memory);
     }
     match text.split_once(':').map(|(scheme, _)| scheme) {
-        Some("redis" | "rediss" | "redis+unix" | "unix") => Ok(StateTarget::Redis(text.to_owned())),
+        Some("redis" | "rediss" | "redis+unix") => Ok(StateTarget::Redis(text.to_owned())),
         Some("redis-sentinel") => Err(format!("redis-sentinel is not supported yet: {expected}")),
         Some("redis-cluster") => Err(format!("redis-cluster is not supported yet: {expected}")),
         _ => Err(format!("this names no store: {expected}")),

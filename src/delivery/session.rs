@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
@@ -36,11 +37,19 @@ pub(super) struct Relay {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file named by `ca` cannot be read.
-    #[error("cannot read the file that ca in --smtp names: {0}")]
-    CaUnreadable(io::ErrorKind),
+    #[error(
+        "cannot read {}, which ca= of --smtp names: {problem}. It must be a PEM file that the sidecar may read",
+        path.display()
+    )]
+    CaUnreadable {
+        /// What `ca` names.
+        path: PathBuf,
+        /// Why it cannot be read.
+        problem: io::Error,
+    },
     /// The file named by `ca` holds no certificate.
-    #[error("the file that ca in --smtp names holds no PEM certificate")]
-    CaInvalid,
+    #[error("{}, which ca= of --smtp names, holds no valid certificate in PEM (-----BEGIN …)", .0.display())]
+    CaInvalid(PathBuf),
     /// TLS could not be set up for that host.
     #[error("TLS to the relay cannot be set up: its certificates or its host name are not usable")]
     Tls,
@@ -148,11 +157,13 @@ impl Relay {
 fn tls_parameters(target: &SmtpTarget) -> Result<TlsParameters, SettingsError> {
     let mut builder = TlsParameters::builder(target.host.clone());
     if let Some(path) = &target.ca_file {
-        let pem = std::fs::read(path).map_err(|error| SettingsError::CaUnreadable(error.kind()))?;
+        let pem = std::fs::read(path)
+            .map_err(|problem| SettingsError::CaUnreadable { path: path.clone(), problem })?;
+        let invalid = || SettingsError::CaInvalid(path.clone());
         if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
-            return Err(SettingsError::CaInvalid);
+            return Err(invalid());
         }
-        let authority = Certificate::from_pem(&pem).map_err(|_| SettingsError::CaInvalid)?;
+        let authority = Certificate::from_pem(&pem).map_err(|_| invalid())?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(authority);
     }
     builder.build().map_err(|_| SettingsError::Tls)

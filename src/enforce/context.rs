@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderValue, Request, header};
 
 use super::Parts;
 use super::audit::Known;
@@ -12,6 +12,7 @@ use crate::domain::id::RequestId;
 use crate::domain::subject::Subject;
 use crate::identity::client_addr::client_ip;
 use crate::policy::snapshot::Route;
+use crate::telemetry::span::Trace;
 
 /// One intercepted request.
 pub struct Context {
@@ -27,10 +28,10 @@ pub struct Context {
     pub client: IpAddr,
     /// Its `Origin`, for the answer's CORS headers.
     pub origin: Option<HeaderValue>,
-    /// Its trace id.
-    pub trace: Option<String>,
-    /// Its trace context, handed on to the mail it causes.
-    pub traceparent: Option<String>,
+    /// Its trace.
+    pub trace: Trace,
+    /// The ids of its trace and of its span, as log lines show them.
+    pub trace_ids: (Option<String>, Option<String>),
     /// The caller, once known.
     pub subject: OnceLock<Subject>,
     /// What its audit line will say.
@@ -45,68 +46,61 @@ impl Context {
         route: &Arc<Route>,
         request: &Request<B>,
         peer: IpAddr,
+        trace: &Trace,
     ) -> Self {
         let headers = request.headers();
-        let traceparent = traceparent(headers);
+        let trace = trace.clone().or_read(headers);
+        let id = RequestId::mint(parts.entropy.as_ref());
+        if trace.is_recorded() {
+            trace.note("otp_sidecar.route", route.name.as_str().to_owned());
+            trace.note("otp_sidecar.decision_id", id.as_str().to_owned());
+        }
         Self {
-            request: RequestId::mint(parts.entropy.as_ref()),
+            request: id,
             in_force: Arc::clone(in_force),
             route: Arc::clone(route),
             peer,
             client: client_ip(peer, headers, &in_force.snapshot.identity.trusted_proxies),
             origin: headers.get(header::ORIGIN).cloned(),
-            trace: traceparent.as_deref().and_then(|value| value.get(3..35)).map(str::to_owned),
-            traceparent,
+            trace_ids: trace.ids(),
+            trace,
             subject: OnceLock::new(),
             known: Known::default(),
         }
     }
+
+    /// The path of the route that this spelling of the policy is one of, with its parameters unfilled.
+    pub fn template(&self, spelling: &str) -> &str {
+        template_of(&self.route.paths, spelling)
+    }
 }
 
-/// A well-formed `traceparent` (W3C Trace Context, section 3.2): `00-` trace id `-` parent id `-` flags.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get("traceparent")?.to_str().ok()?;
-    let mut parts = value.split('-');
-    let is_hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+fn template_of<'a>(paths: &'a [String], spelling: &str) -> &'a str {
+    let is_filled = |template: &&String| {
+        let fits = |(name, segment): (&str, &str)| name == segment || name.starts_with('{');
+        template.split('/').count() == spelling.split('/').count()
+            && template.split('/').zip(spelling.split('/')).all(fits)
     };
-    let version = parts.next()?;
-    let (trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?);
-    let well_formed = is_hex(version, 2)
-        && version != "ff"
-        && is_hex(trace, 32)
-        && is_hex(parent, 16)
-        && is_hex(flags, 2)
-        && trace.bytes().any(|b| b != b'0')
-        && parent.bytes().any(|b| b != b'0')
-        && (version != "00" || parts.next().is_none());
-    well_formed.then(|| value.to_owned())
+    paths.iter().find(is_filled).map_or("", String::as_str)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn read(value: &str) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        headers.insert("traceparent", HeaderValue::from_str(value).unwrap());
-        traceparent(&headers)
-    }
+    use super::template_of;
 
     #[test]
-    fn only_a_well_formed_trace_context_is_taken() {
-        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(read(good).as_deref(), Some(good));
-        for bad in [
-            "",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
+    fn the_template_of_a_spelling_is_the_path_that_it_fills() {
+        let paths = ["/a/{id}/b", "/a/{id}", "/a", "/x/{one}/{two}"].map(str::to_owned);
+        for (spelling, template) in [
+            ("/a", "/a"),
+            ("/a/7", "/a/{id}"),
+            ("/a/7/b", "/a/{id}/b"),
+            ("/x/y/jane@example.com", "/x/{one}/{two}"),
+            ("/a/7/c", ""),
+            ("/a/7/b/c", ""),
+            ("/", ""),
         ] {
-            assert_eq!(read(bad), None, "{bad:?} was taken");
+            assert_eq!(template_of(&paths, spelling), template, "{spelling}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
-use hyper::body::{Body as _, Incoming};
+use http_body::Body as _;
 
 use super::audit::Allowed;
 use super::context::Context;
@@ -26,6 +26,7 @@ use crate::proxy::headers;
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
+use crate::telemetry::span::Trace;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -48,7 +49,7 @@ impl Enforcer {
         &self,
         context: &Arc<Context>,
         spelling: String,
-        request: Request<Incoming>,
+        request: Request<Body>,
     ) -> Response<Body> {
         match self.decide(context, spelling, request).await {
             Ok(response) => response,
@@ -56,7 +57,7 @@ impl Enforcer {
         }
     }
 
-    async fn decide(&self, context: &Arc<Context>, spelling: String, request: Request<Incoming>) -> Decided {
+    async fn decide(&self, context: &Arc<Context>, spelling: String, request: Request<Body>) -> Decided {
         let (mut head, body) = request.into_parts();
         check_guarded_head(&head.headers)?;
         head.uri = target(&spelling, head.uri.query().unwrap_or_default())?;
@@ -110,7 +111,7 @@ impl Enforcer {
         &self,
         context: &Context,
         mut head: request::Parts,
-        body: Incoming,
+        body: Body,
         caller: Caller,
     ) -> Result<Judged, Denial> {
         let query = parse_query(head.uri.query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
@@ -130,7 +131,7 @@ impl Enforcer {
         Ok(Judged { facts: Facts { caller, client: context.client, body, query }, head })
     }
 
-    async fn read(&self, body: Incoming) -> Result<Bytes, Denial> {
+    async fn read(&self, body: Body) -> Result<Bytes, Denial> {
         let limit = self.parts.max_body;
         collect(body, limit, self.parts.body_timeout).await.map_err(|error| match error {
             CollectError::TooLarge(_) => Denial::BodyTooLarge(limit),
@@ -140,7 +141,7 @@ impl Enforcer {
     }
 
     /// A route with limits alone: the body is not looked at, so it is streamed.
-    async fn within_limits(&self, context: &Context, head: request::Parts, body: Incoming) -> Decided {
+    async fn within_limits(&self, context: &Context, head: request::Parts, body: Body) -> Decided {
         let caller = if limit::needs_caller(&context.route) {
             Some(self.authenticate(context, &head.headers).await?)
         } else {
@@ -158,6 +159,7 @@ impl Enforcer {
 
     /// Notes how a request that was let through ended.
     pub(super) fn decided(&self, context: &Context, reason: Reason) {
+        context.trace.concluded(reason);
         self.parts.telemetry.emit(&Event::Decided { actor: context.actor(), reason });
     }
 
@@ -179,7 +181,7 @@ impl Enforcer {
         self.prepared(context, Request::from_parts(head, body))
     }
 
-    fn prepared<B>(&self, context: &Context, mut request: Request<B>) -> Request<B> {
+    fn prepared(&self, context: &Context, mut request: Request<Body>) -> Request<Body> {
         headers::prepare_request(request.headers_mut(), &context.in_force.forwarding(context.peer));
         for name in &context.in_force.snapshot.identity.strip {
             request.headers_mut().remove(name);
@@ -187,20 +189,43 @@ impl Enforcer {
         request
     }
 
+    /// Forwards within the request's trace.
+    pub(super) async fn ask_upstream(
+        &self,
+        trace: &Trace,
+        admission: Admission,
+        mut request: Request<Body>,
+        care: Care,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let call = trace.call(request.method(), &self.upstream_address);
+        trace.hand_on(call.as_ref(), request.headers_mut());
+        let result = self.parts.upstream.forward(admission, request, care).await;
+        if let Some(call) = call {
+            match &result {
+                Ok(response) => call.answered(response.status()),
+                Err(error) => call.failed(failure(error)),
+            }
+        }
+        result
+    }
+
     /// Forwards, and notes how that went.
-    pub(super) async fn forward<B: Into<Body>>(
+    pub(super) async fn forward(
         &self,
         context: &Context,
         admission: Admission,
-        request: Request<B>,
+        request: Request<Body>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
+        context.trace.let_through();
         let begun = std::time::Instant::now();
-        let result = self.parts.upstream.forward(admission, request, care).await;
+        let result = self.ask_upstream(&context.trace, admission, request, care).await;
         let word = result.as_ref().err().map(failure);
         self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {
-            tracing::warn!(error = %error, decision_id = %context.request, "the upstream did not answer");
+            let (trace_id, span_id) = &context.trace_ids;
+            tracing::warn!(error = %error, decision_id = %context.request, trace_id, span_id,
+                "the upstream did not answer");
         }
         result
     }
@@ -236,7 +261,7 @@ fn check_guarded_head(headers: &HeaderMap) -> Result<(), Denial> {
 }
 
 /// Makes ready a request with another method than the route's own.
-pub(super) fn other_method(request: &mut Request<Incoming>, spelling: &str) -> Result<(), Denial> {
+pub(super) fn other_method(request: &mut Request<Body>, spelling: &str) -> Result<(), Denial> {
     check_guarded_head(request.headers())?;
     let query = parse_query(request.uri().query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
     if let Some(conflict) = field_conflicts(None, &query, &[]) {
@@ -248,7 +273,7 @@ pub(super) fn other_method(request: &mut Request<Incoming>, spelling: &str) -> R
 
 /// What of a CORS preflight reaches the backend: the question, and nothing that could be taken for an
 /// action.
-pub(super) fn preflight(request: &Request<Incoming>, spelling: &str) -> Result<Request<Body>, Denial> {
+pub(super) fn preflight(request: &Request<Body>, spelling: &str) -> Result<Request<Body>, Denial> {
     if !request.body().is_end_stream() || request.headers().contains_key(header::UPGRADE) {
         return Err(Denial::InvalidRequest("a preflight has no body and upgrades nothing".to_owned()));
     }

@@ -83,7 +83,7 @@ impl Enforcer {
                 tracing::error!(error = %error, decision_id = %context.request, "the mail could not be written");
                 Reason::TemplateFailed
             })?;
-        message.traceparent.clone_from(&context.traceparent);
+        message.traceparent = context.trace.for_messages();
         message.queued_at = self.parts.clock.now();
         message.worthless_at = message.queued_at.plus(purpose.ttl);
         let stamped = self.parts.store.issue(&command).await.map_err(|_| Reason::StateUnavailable)?;

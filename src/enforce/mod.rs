@@ -31,11 +31,12 @@ use crate::policy::decision::{Admission, Denial};
 use crate::policy::find::Found;
 use crate::proxy::body::Body;
 use crate::proxy::forward::Care;
-use crate::proxy::upstream::{Upstream, UpstreamError};
+use crate::proxy::upstream::{Target, Upstream, UpstreamError};
 use crate::proxy::{head, headers};
 use crate::store::contract::{Challenges, Outbox};
 use crate::telemetry::event::{Actor, Event};
 use crate::telemetry::recorder::Telemetry;
+use crate::telemetry::span::{ServerAddress, Trace, Tracer};
 
 use context::Context;
 use guard::{other_method, preflight};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What becomes visible.
     pub telemetry: Arc<Telemetry>,
+    /// What records traces.
+    pub tracer: Tracer,
     /// The longest body of an intercepted request, in bytes.
     pub max_body: usize,
     /// How long such a body may take to arrive.
@@ -73,48 +76,77 @@ pub struct Parts {
 /// Decides on requests and carries the decisions out.
 pub struct Enforcer {
     parts: Parts,
+    upstream_address: ServerAddress,
     under_way: Arc<Semaphore>,
 }
 
 impl Enforcer {
     /// Ready to handle requests.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, under_way: Arc::new(Semaphore::new(MAX_UNDER_WAY as usize)) }
+        let upstream_address = match parts.upstream.target() {
+            Target::Tcp { host, port } => ServerAddress::new(host, Some(*port)),
+            Target::Unix(path) => ServerAddress::new(&path.to_string_lossy(), None),
+        };
+        let under_way = Arc::new(Semaphore::new(MAX_UNDER_WAY as usize));
+        Self { parts, upstream_address, under_way }
     }
 
-    /// Answers one request.
-    pub async fn handle(
+    /// Answers one request, in a span of its own if its trace is recorded.
+    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let in_force = self.parts.policy.current();
+        let trace = self.parts.tracer.begin(request.headers());
+        let span = trace.request().map(|mut span| {
+            let forwarding = in_force.forwarding(peer.ip());
+            let scheme = headers::client_scheme(request.headers(), &forwarding);
+            span.asked(request.method(), request.version(), scheme);
+            span
+        });
+        let response = self.answer(in_force, request, peer, &trace).await;
+        if let Some(span) = span {
+            span.answered(response.status());
+        }
+        response
+    }
+
+    async fn answer(
         self: &Arc<Self>,
-        mut request: Request<Incoming>,
+        in_force: Arc<InForce>,
+        request: Request<Incoming>,
         peer: SocketAddr,
+        trace: &Trace,
     ) -> Response<Body> {
         let begun = Instant::now();
-        let in_force = self.parts.policy.current();
+        let mut request = request.map(Body::from);
         if let Err(problem) =
             head::check(request.method(), request.uri(), request.version(), request.headers())
         {
             let denial = Denial::InvalidRequest(problem.details().to_owned());
             return self.refuse_unread(&in_force, &request, denial, begun);
         }
+        // Everything but passing traffic is boxed: this future is moved for each request.
         let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
         match found {
-            Found::Unguarded(admission) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+            Found::Unguarded(admission) => {
+                self.pass(&in_force, admission, request, peer.ip(), trace, begun).await
+            }
             Found::OtherMethod { admission, spelling } => match other_method(&mut request, &spelling) {
-                Ok(()) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+                Ok(()) => Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, begun)).await,
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
             Found::Preflight { admission, spelling } => match preflight(&request, &spelling) {
-                Ok(request) => self.pass(&in_force, admission, request, peer.ip(), begun).await,
+                Ok(request) => {
+                    Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, begun)).await
+                }
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
             Found::Route { route, spelling } => {
-                let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
+                let context = Context::new(&self.parts, &in_force, route, &request, peer.ip(), trace);
                 let spelling = spelling.into_owned();
-                self.guard_to_the_end(context, spelling, request, begun).await
+                Box::pin(self.guard_to_the_end(context, spelling, request, begun)).await
             }
             Found::Refused { route: None, denial } => self.refuse_unread(&in_force, &request, denial, begun),
             Found::Refused { route: Some(route), denial } => {
-                let context = Context::new(&self.parts, &in_force, route, &request, peer.ip());
+                let context = Context::new(&self.parts, &in_force, route, &request, peer.ip(), trace);
                 let method = request.method().clone();
                 let response = self.deny(&context, &denial);
                 self.parts.telemetry.answered(
@@ -134,12 +166,13 @@ impl Enforcer {
         let _all = self.under_way.acquire_many(MAX_UNDER_WAY).await;
     }
 
-    async fn pass<B: Into<Body>>(
+    async fn pass(
         &self,
         in_force: &InForce,
         admission: Admission,
-        mut request: Request<B>,
+        mut request: Request<Body>,
         peer: IpAddr,
+        trace: &Trace,
         begun: Instant,
     ) -> Response<Body> {
         let method = request.method().clone();
@@ -147,27 +180,31 @@ impl Enforcer {
         let origin = request.headers().get(http::header::ORIGIN).cloned();
         headers::prepare_request(request.headers_mut(), &forwarding);
         let telemetry = &self.parts.telemetry;
-        let response = match self.parts.upstream.forward(admission, request, Care::Plain).await {
+        let forwarded = self.ask_upstream(trace, admission, request, Care::Plain).await;
+        let took = begun.elapsed();
+        let response = match forwarded {
             Ok(response) => {
-                telemetry.upstream(None, begun.elapsed(), None);
+                telemetry.upstream(None, took, None);
                 response
             }
             Err(error) => {
-                telemetry.upstream(None, begun.elapsed(), Some(failure(&error)));
+                telemetry.upstream(None, took, Some(failure(&error)));
                 let request_id = RequestId::mint(self.parts.entropy.as_ref());
-                tracing::warn!(error = %error, decision_id = %request_id, "the upstream did not answer");
+                let (trace_id, span_id) = trace.ids();
+                tracing::warn!(error = %error, decision_id = %request_id, trace_id, span_id,
+                    "the upstream did not answer");
                 let denial = unanswered(&error);
                 respond::deny(&denial, &in_force.snapshot.cors, origin.as_ref(), &request_id)
             }
         };
-        telemetry.passed(&method, response.status().as_u16(), begun.elapsed());
+        telemetry.passed(&method, response.status().as_u16(), took);
         response
     }
 
     fn refuse_unread(
         &self,
         in_force: &InForce,
-        request: &Request<Incoming>,
+        request: &Request<Body>,
         denial: Denial,
         begun: Instant,
     ) -> Response<Body> {
@@ -184,18 +221,21 @@ impl Enforcer {
         self: &Arc<Self>,
         context: Context,
         spelling: String,
-        request: Request<Incoming>,
+        request: Request<Body>,
         begun: Instant,
     ) -> Response<Body> {
         let context = Arc::new(context);
         let method = request.method().clone();
         let (enforcer, shared) = (Arc::clone(self), Arc::clone(&context));
-        let task = tokio::spawn(async move { enforcer.guard(&shared, spelling, request).await });
+        context.trace.decide(context.route.name.as_str(), context.template(&spelling));
+        let work = async move { enforcer.guard(&shared, spelling, request).await };
+        let task = tokio::spawn(context.trace.clone().within(work));
         let response = match task.await {
             Ok(response) => response,
             // The panic's own message is not shown: it could quote what it tripped over.
             Err(_) => {
-                tracing::error!(decision_id = %context.request, route = %context.route.name,
+                let (trace_id, span_id) = &context.trace_ids;
+                tracing::error!(decision_id = %context.request, route = %context.route.name, trace_id, span_id,
                     "a fault in the sidecar ended this request");
                 self.deny(&context, &Denial::Internal)
             }
@@ -214,6 +254,7 @@ impl Enforcer {
     fn deny(&self, context: &Context, denial: &Denial) -> Response<Body> {
         let actor = context.actor();
         let telemetry = &self.parts.telemetry;
+        context.trace.concluded(denial.reason());
         telemetry.emit(&Event::Decided { actor, reason: denial.reason() });
         if let Denial::RateLimited { limit, retry_at, .. } = denial {
             telemetry.emit(&Event::LimitHit { actor, limit, retry_at: *retry_at });
@@ -261,7 +302,8 @@ impl Context {
             route: &self.route.name,
             request: &self.request,
             subject: self.subject.get(),
-            trace: self.trace.as_deref(),
+            trace: self.trace_ids.0.as_deref(),
+            span: self.trace_ids.1.as_deref(),
             policy: &self.in_force.snapshot.hash,
             client: self.client,
             forms: self.in_force.snapshot.audit,

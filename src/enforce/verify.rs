@@ -20,6 +20,7 @@ use crate::proxy::forward::Care;
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::{Challenges, Stamped, StoreError};
 use crate::telemetry::event::{Event, Settled};
+use crate::telemetry::span;
 
 /// How often a settlement is tried when the store does not answer.
 const SETTLE_TRIES: u32 = 5;
@@ -27,10 +28,8 @@ const SETTLE_TRIES: u32 = 5;
 impl Enforcer {
     /// Lets the request through with a right code only.
     pub(super) async fn verify(&self, context: &Arc<Context>, rule: &VerifyRule, judged: Judged) -> Decided {
-        let snapshot = &context.in_force.snapshot;
         let keyring = &self.parts.keyring;
-        let command =
-            verify::before(snapshot, &context.route, rule, &judged.facts, keyring, &context.request)?;
+        let command = verify::before(&context.route, rule, &judged.facts, keyring, &context.request)?;
         context.known.reference(&command.reference);
         let stamped = match self.parts.store.verify(&command).await {
             Ok(stamped) => stamped,
@@ -123,7 +122,8 @@ impl Enforcer {
 
     fn settle_later(&self, command: SettleCommand) {
         let store = Arc::clone(&self.parts.store);
-        tokio::spawn(async move { retry_settlement(store.as_ref(), &command).await });
+        let trace = span::current().unwrap_or_default();
+        tokio::spawn(trace.within(async move { retry_settlement(store.as_ref(), &command).await }));
     }
 
     fn note_outcome(&self, context: &Context, facts: &Facts, stamped: &Stamped<VerifyOutcome>) {
@@ -162,7 +162,7 @@ impl Enforcer {
         let Some(rules) = context.in_force.snapshot.purposes.get(purpose) else { return };
         match verify::lock_notice(rules, facts, lock, &context.request, at) {
             Ok(Some(mut message)) => {
-                message.traceparent.clone_from(&context.traceparent);
+                message.traceparent = context.trace.for_messages();
                 match self.parts.outbox.reserve() {
                     Ok(slot) => slot.put(message),
                     Err(full) => {

@@ -16,6 +16,7 @@ pub mod limit;
 pub mod lint;
 pub mod nearest;
 pub mod network;
+pub mod reasons;
 pub mod route;
 pub mod scalar;
 pub mod snapshot;

@@ -267,6 +267,27 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_refused_for_what_is_wrong_with_it() {
+        for (written, problem) in [
+            ("a", "does not begin with `/`"),
+            ("/a//b", "has an empty segment"),
+            ("/a/./b", "has a dot segment"),
+            ("/a/..", "has a dot segment"),
+            ("/%61", "is percent-encoded"),
+            ("/a?b", "has a query or a fragment"),
+            ("/x{a}", "has a parameter that is not a whole segment such as `{id}`"),
+            ("/{a", "has a parameter that is not a whole segment such as `{id}`"),
+            ("/a;b", "has a character other than letters, digits and `-._~`"),
+            ("/a.", "has a segment that ends with a dot"),
+        ] {
+            let mut out = Collector::new(&[]);
+            assert!(path(&text(written), &mut out).is_none());
+            let message = format!("`{written}` {problem}");
+            assert_eq!(out.finish().iter().next().unwrap().message, message);
+        }
+    }
+
+    #[test]
     fn a_path_is_literal_segments_and_whole_parameters() {
         let mut out = Collector::new(&[]);
         let longest = format!("/{}", "a".repeat(999));

@@ -37,8 +37,6 @@ pub struct PolicySnapshot {
     pub routes: Vec<Arc<Route>>,
     /// Which of them a path names.
     pub index: RouteIndex,
-    /// The lockout of every purpose, as a verify command carries it.
-    pub lockouts: Arc<[(Purpose, LockoutRule)]>,
     /// Paths that an earlier set protected and this one gives up on purpose.
     pub unprotected: Vec<String>,
 }
@@ -288,6 +286,10 @@ pub struct VerifyRule {
     pub reference: Field,
     /// Statuses of the upstream after which the same code may be tried again.
     pub retryable: Vec<u16>,
+    /// The purposes whose codes are taken. To this route, a challenge of another one does not exist.
+    pub purposes: Vec<Arc<PurposeRules>>,
+    /// Their lockouts, as a verify command carries them: that is how the store knows the purposes too.
+    pub lockouts: Arc<[(Purpose, LockoutRule)]>,
 }
 
 /// `send`.

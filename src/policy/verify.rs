@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::body::Scalar;
 use super::decision::{Admission, Denial, NotFound};
 use super::facts::Facts;
-use super::snapshot::{PolicySnapshot, PurposeRules, Route, VerifyRule};
+use super::snapshot::{PurposeRules, Route, VerifyRule};
 use super::template::{LockFacts, RenderError};
 use crate::domain::code::{Code, Digits};
 use crate::domain::id::{Purpose, Reference, RequestId};
@@ -25,7 +25,6 @@ const NOTICE_WORTH: Duration = Duration::from_secs(60 * 60);
 /// # Errors
 /// When code or reference is missing or cannot be one. Nothing is counted then.
 pub fn before(
-    snapshot: &PolicySnapshot,
     route: &Route,
     rule: &VerifyRule,
     facts: &Facts,
@@ -37,7 +36,7 @@ pub fn before(
     let reference = Reference::parse(reference.text()).map_err(|problem| {
         Denial::InvalidRequest(format!("invalid `{}`: {problem}", rule.reference.path.join(".")))
     })?;
-    let codes = presented_codes(snapshot, presented);
+    let codes = presented_codes(rule, presented);
     if codes.is_empty() {
         return Err(Denial::InvalidRequest(format!(
             "invalid `{}`: must be the digits of the code",
@@ -50,7 +49,7 @@ pub fn before(
         candidates: codes.iter().flat_map(|code| keyring.candidates(subject, &reference, code)).collect(),
         reference,
         request: request.clone(),
-        lockouts: snapshot.lockouts.clone(),
+        lockouts: rule.lockouts.clone(),
         takes: facts.takes(route.limits.iter().map(AsRef::as_ref), None),
     })
 }
@@ -58,8 +57,8 @@ pub fn before(
 /// What the presented value may mean: a text exactly the code it spells, a number also one that has
 /// lost its leading zeros. Purposes may differ in the length of their codes, and which purpose it is
 /// only the store knows.
-fn presented_codes(snapshot: &PolicySnapshot, presented: Scalar<'_>) -> Vec<Code> {
-    let mut lengths: Vec<u8> = snapshot.purposes.values().map(|purpose| purpose.digits.get()).collect();
+fn presented_codes(rule: &VerifyRule, presented: Scalar<'_>) -> Vec<Code> {
+    let mut lengths: Vec<u8> = rule.purposes.iter().map(|purpose| purpose.digits.get()).collect();
     lengths.sort_unstable();
     lengths.dedup();
     let is_number = matches!(presented, Scalar::Number(_));

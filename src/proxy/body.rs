@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
@@ -29,7 +29,7 @@ pub enum BodyError {
     Withdrawn,
 }
 
-/// The body of a request or an answer.
+/// The body of a request or an answer. Small, since it is moved more often than it is looked at.
 #[derive(Debug, Default)]
 pub struct Body(Kind);
 
@@ -37,10 +37,10 @@ pub struct Body(Kind);
 enum Kind {
     #[default]
     Empty,
-    Full(Bytes),
-    Incoming(Incoming),
+    Full(Box<Bytes>),
+    Incoming(Box<Incoming>),
     Upload(Box<Upload>),
-    Download(Download),
+    Download(Box<Download>),
     Tunnel(Box<Tunnel>),
 }
 
@@ -53,7 +53,7 @@ impl Body {
     /// These bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(if bytes.is_empty() { Kind::Empty } else { Kind::Full(bytes) })
+        Self(if bytes.is_empty() { Kind::Empty } else { Kind::Full(Box::new(bytes)) })
     }
 
     pub(super) fn tunnel(tunnel: Tunnel) -> Self {
@@ -61,14 +61,14 @@ impl Body {
     }
 
     pub(super) fn download(incoming: Incoming, lease: Lease, upload: Option<Arc<Progress>>) -> Self {
-        Self(Kind::Download(Download { incoming, lease: Some(lease), upload }))
+        Self(Kind::Download(Box::new(Download { incoming, lease: Some(lease), upload })))
     }
 
     /// Turns the body of a client's request into one that is watched on its way.
     pub(super) fn into_upload(self, progress: &Arc<Progress>, stall: Duration) -> Self {
         match self.0 {
             Kind::Incoming(incoming) => {
-                Self(Kind::Upload(Box::new(Upload::new(incoming, Arc::clone(progress), stall))))
+                Self(Kind::Upload(Box::new(Upload::new(*incoming, Arc::clone(progress), stall))))
             }
             other => Self(other),
         }
@@ -76,7 +76,7 @@ impl Body {
 
     /// Whether it arrives while it is forwarded.
     pub(super) fn is_streamed(&self) -> bool {
-        matches!(&self.0, Kind::Incoming(incoming) if !http_body::Body::is_end_stream(incoming))
+        matches!(&self.0, Kind::Incoming(incoming) if !incoming.is_end_stream())
     }
 
     /// The upstream's side of an upgraded connection, when the answer opened one.
@@ -93,7 +93,7 @@ impl Body {
 
 impl From<Incoming> for Body {
     fn from(incoming: Incoming) -> Self {
-        Self(Kind::Incoming(incoming))
+        Self(if incoming.is_end_stream() { Kind::Empty } else { Kind::Incoming(Box::new(incoming)) })
     }
 }
 
@@ -115,7 +115,7 @@ impl http_body::Body for Body {
         match &mut this.0 {
             Kind::Empty | Kind::Tunnel(_) => Poll::Ready(None),
             Kind::Full(bytes) => {
-                let bytes = std::mem::take(bytes);
+                let bytes = std::mem::take(&mut **bytes);
                 this.0 = Kind::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
@@ -159,10 +159,10 @@ struct Download {
 
 impl Download {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = http_body::Body::poll_frame(Pin::new(&mut self.incoming), cx);
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         match &polled {
             Poll::Ready(None) => self.finish(),
-            Poll::Ready(Some(Ok(_))) if http_body::Body::is_end_stream(&self.incoming) => self.finish(),
+            Poll::Ready(Some(Ok(_))) if self.incoming.is_end_stream() => self.finish(),
             Poll::Ready(_) | Poll::Pending => {}
         }
         polled.map(|frame| frame.map(|f| f.map_err(BodyError::Broken)))

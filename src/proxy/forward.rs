@@ -50,23 +50,33 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`] says what is known about the request.
-    pub async fn forward<B: Into<Body>>(
+    pub async fn forward(
         &self,
         admission: Admission,
-        request: Request<B>,
+        mut request: Request<Body>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         let Admission { .. } = admission;
-        let (head, body) = request.into_parts();
-        let mut request = Request::from_parts(head, body.into());
         self.normalise(&mut request);
+        // Boxed like everything that is rare: this future is moved for each request.
         if request.headers().contains_key(UPGRADE) {
-            // Boxed like everything that is rare: this future is moved for each request.
             return Box::pin(self.switch(request)).await;
         }
+        if request.body().is_streamed() {
+            return Box::pin(self.forward_streamed(request, care)).await;
+        }
+        self.exchange(request, None, care).await
+    }
+
+    /// Forwards a request whose body is still arriving.
+    async fn forward_streamed(
+        &self,
+        mut request: Request<Body>,
+        care: Care,
+    ) -> Result<Response<Body>, UpstreamError> {
         let upload = self.watch_upload(&mut request);
-        let result = self.exchange(request, upload.as_ref(), care).await;
-        if let (Err(_), Some(upload)) = (&result, &upload) {
+        let result = self.exchange(request, Some(&upload), care).await;
+        if result.is_err() {
             upload.withdraw();
         }
         result
@@ -111,10 +121,7 @@ impl Upstream {
 
     /// Watches a body that arrives while it is forwarded. The client's `Expect: 100-continue` is the
     /// upstream's to answer: the body waits for it, and the client gets its 100 when it first flows.
-    fn watch_upload(&self, request: &mut Request<Body>) -> Option<Arc<Progress>> {
-        if !request.body().is_streamed() {
-            return None;
-        }
+    fn watch_upload(&self, request: &mut Request<Body>) -> Arc<Progress> {
         let expects = request
             .headers()
             .get(EXPECT)
@@ -130,7 +137,7 @@ impl Upstream {
         }
         let body = std::mem::take(request.body_mut());
         *request.body_mut() = body.into_upload(&progress, self.settings.upload_timeout);
-        Some(progress)
+        progress
     }
 
     async fn exchange(
@@ -149,21 +156,14 @@ impl Upstream {
                 Some(link) => (link, true),
                 None => (Box::pin(self.connect()).await?, false),
             };
-            let spare = if is_reused && care == Care::Plain { spare_of(&request, &link, now) } else { None };
+            let spare = if is_reused { spare_of(&request, &link, now) } else { None };
             match self.send(&mut link, request, upload, now).await {
                 Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Switched);
                 }
                 Ok(answer) => return Ok(self.deliver(answer, link, upload)),
                 Err(Failure::Timeout) => return Err(UpstreamError::Timeout(self.settings.answer_timeout)),
-                Err(Failure::Sending(mut failed)) => match (failed.take_message(), spare) {
-                    (Some(unsent), _) if is_reused => request = unsent,
-                    (Some(_), _) => {
-                        return Err(UpstreamError::NotSent(std::io::Error::other(failed.into_error())));
-                    }
-                    (None, Some(spare)) if !failed.error().is_parse() => request = spare,
-                    (None, _) => return Err(sending_error(failed.into_error())),
-                },
+                Err(Failure::Sending(failed)) => request = again(*failed, is_reused, spare)?,
             }
         }
     }
@@ -209,16 +209,14 @@ impl Upstream {
     fn deliver(
         &self,
         answer: Response<Incoming>,
-        link: Link,
+        mut link: Box<Link>,
         upload: Option<&Arc<Progress>>,
     ) -> Response<Body> {
         let (mut head, incoming) = answer.into_parts();
         head.version = Version::HTTP_11;
         headers::prepare_answer(&mut head.headers, false);
-        let mut lease = Lease::new(link, &self.pool);
-        if may_precede_a_close(head.status) {
-            lease.let_go();
-        }
+        link.is_kept = !may_precede_a_close(head.status);
+        let lease = Lease::new(link, &self.pool);
         let body = if incoming.is_end_stream() {
             lease.give_back(upload.map(AsRef::as_ref));
             Body::empty()
@@ -272,6 +270,20 @@ impl Upstream {
 enum Failure {
     Timeout,
     Sending(Box<TrySendError<Request<Body>>>),
+}
+
+/// The request for another try on another connection, when it surely does no harm.
+fn again(
+    mut failed: TrySendError<Request<Body>>,
+    is_reused: bool,
+    spare: Option<Request<Body>>,
+) -> Result<Request<Body>, UpstreamError> {
+    match (failed.take_message(), spare) {
+        (Some(unsent), _) if is_reused => Ok(unsent),
+        (Some(_), _) => Err(UpstreamError::NotSent(std::io::Error::other(failed.into_error()))),
+        (None, Some(spare)) if !failed.error().is_parse() => Ok(spare),
+        (None, _) => Err(sending_error(failed.into_error())),
+    }
 }
 
 /// Answers after which servers close a connection without saying so: the request was one they could not

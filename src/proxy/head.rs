@@ -2,8 +2,8 @@
 //! before anything is decided on it. The HTTP parser has already refused what is no HTTP/1 (folded
 //! lines, NUL and bare CR in headers, broken lengths, spaces before colons, the HTTP/2 preface).
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use http::header::{HOST, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 /// Why a request is refused because of its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,22 +22,11 @@ pub enum Refusal {
     BadHost,
     /// A transfer coding other than `chunked`, or more than one (RFC 9112, 6.1).
     TransferCoding,
-    /// Both a length and a transfer coding: two readers may see two different bodies.
-    TwoLengths,
     /// `Upgrade: h2c`: what follows would be HTTP/2, which nobody here judges.
     H2c,
 }
 
 impl Refusal {
-    /// The status to answer with.
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-
     /// What is wrong, as a sentence for the client.
     pub fn details(self) -> &'static str {
         match self {
@@ -48,7 +37,6 @@ impl Refusal {
             Self::ManyHosts => "There is more than one Host header.",
             Self::BadHost => "The Host header is not a host and port.",
             Self::TransferCoding => "The only transfer coding supported is chunked.",
-            Self::TwoLengths => "The request has both a length and a transfer coding.",
             Self::H2c => "Upgrading to HTTP/2 is not supported.",
         }
     }
@@ -104,9 +92,8 @@ fn check_host(target: &Uri, version: Version, headers: &HeaderMap) -> Result<(),
 fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
-    if headers.contains_key(CONTENT_LENGTH) {
-        return Err(Refusal::TwoLengths);
-    }
+    // A length beside it is not here any more: the parser drops it (RFC 9112, 6.3), and what is forwarded
+    // gets its framing anew.
     if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
         return Err(Refusal::TransferCoding);
     }
@@ -193,8 +180,7 @@ mod tests {
     #[test]
     fn framing_that_two_readers_may_read_differently_is_refused() {
         let host = ("host", "a");
-        let (chunked, length) = (("transfer-encoding", "chunked"), ("content-length", "3"));
-        assert_eq!(check("POST", "/", &[host, chunked, length]), Err(Refusal::TwoLengths));
+        let chunked = ("transfer-encoding", "chunked");
         assert_eq!(check("POST", "/", &[host, chunked, chunked]), Err(Refusal::TransferCoding));
         for coding in ["gzip, chunked", "chunked, identity", "identity", "xchunked", "chunked;a=b", ""] {
             let refused = check("POST", "/", &[host, ("transfer-encoding", coding)]);

@@ -26,17 +26,20 @@ pub(super) struct Link {
     pub(super) alarm: Pin<Box<Sleep>>,
     /// When the connection was last given back. `None` while it is fresh.
     pub(super) rested_at: Option<Instant>,
+    /// Whether it may serve a further request.
+    pub(super) is_kept: bool,
 }
 
 /// The idle connections to one upstream.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<Link>>,
+    #[allow(clippy::vec_box, reason = "a request moves its connection several times")]
+    idle: Mutex<Vec<Box<Link>>>,
 }
 
 impl Pool {
     /// The connection that was used last, if it is open and was used since `oldest`.
-    pub(super) fn take(&self, oldest: Instant) -> Option<Link> {
+    pub(super) fn take(&self, oldest: Instant) -> Option<Box<Link>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(link) = idle.pop() {
             if link.rested_at.is_some_and(|since| since < oldest) {
@@ -53,7 +56,7 @@ impl Pool {
         None
     }
 
-    fn put(&self, mut link: Link) {
+    fn put(&self, mut link: Box<Link>) {
         let now = Instant::now();
         link.rested_at = Some(now);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,30 +74,24 @@ impl Pool {
 /// A connection in use.
 #[derive(Debug)]
 pub(super) struct Lease {
-    pub(super) link: Link,
+    link: Box<Link>,
     pool: Arc<Pool>,
-    is_kept: bool,
 }
 
 impl Lease {
-    pub(super) fn new(link: Link, pool: &Arc<Pool>) -> Self {
-        Self { link, pool: Arc::clone(pool), is_kept: true }
-    }
-
-    /// This connection serves no further request.
-    pub(super) fn let_go(&mut self) {
-        self.is_kept = false;
+    pub(super) fn new(link: Box<Link>, pool: &Arc<Pool>) -> Self {
+        Self { link, pool: Arc::clone(pool) }
     }
 
     /// Ends the exchange. The connection is kept when it can serve another request, that is, when both
     /// the answer and the request are through.
     pub(super) fn give_back(self, upload: Option<&Progress>) {
-        let Self { mut link, pool, is_kept } = self;
+        let Self { mut link, pool } = self;
         if let Some(upload) = upload.filter(|upload| !upload.is_done()) {
             upload.withdraw();
             return;
         }
-        if !is_kept {
+        if !link.is_kept {
             return;
         }
         if link.sender.is_ready() {

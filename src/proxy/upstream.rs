@@ -97,15 +97,20 @@ impl Upstream {
         Self { settings, pool: Arc::default(), host }
     }
 
+    /// Where it is.
+    pub fn target(&self) -> &Target {
+        &self.settings.target
+    }
+
     /// A new connection, driven by a task of its own.
-    pub(super) async fn connect(&self) -> Result<Link, UpstreamError> {
+    pub(super) async fn connect(&self) -> Result<Box<Link>, UpstreamError> {
         let (sender, connection) = self.open().await?;
         tokio::spawn(async move {
             // What went wrong reaches whoever waits for the answer.
             let _ = connection.await;
         });
         let alarm = Box::pin(tokio::time::sleep(self.settings.answer_timeout));
-        Ok(Link { sender, alarm, rested_at: None })
+        Ok(Box::new(Link { sender, alarm, rested_at: None, is_kept: true }))
     }
 
     /// A new connection that nobody drives yet.

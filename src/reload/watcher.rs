@@ -16,11 +16,25 @@ const DEBOUNCE: Duration = Duration::from_millis(250);
 /// How often contents are compared.
 const POLL: Duration = Duration::from_secs(1);
 
+/// A good policy takes effect within two seconds, also when the notice is missed just before a look and
+/// its debounce delays the next one. What is left is for reading and compiling.
+const PROMISED: Duration = Duration::from_secs(2);
+const _: () = assert!(DEBOUNCE.as_millis() + POLL.as_millis() <= PROMISED.as_millis() - 500);
+
 /// Reloads whenever the files changed, until it is dropped or cancelled.
 pub async fn run(reloader: Arc<Reloader>) {
     let changed = Arc::new(Notify::new());
     // Without the system's word (no inotify, or none left) the comparison still finds every change.
     let _events = listen(reloader.path(), Arc::clone(&changed)).ok();
+    look(reloader, &changed).await;
+}
+
+/// The same where the system gives no word of changes: by comparing contents alone.
+pub async fn run_without_notices(reloader: Arc<Reloader>) {
+    look(reloader, &Notify::new()).await;
+}
+
+async fn look(reloader: Arc<Reloader>, changed: &Notify) {
     let mut poll = interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

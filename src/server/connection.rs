@@ -23,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use super::Handler;
@@ -159,8 +160,9 @@ async fn active<H: Handler>(
     let _counted = Unparked::new(&shared.unparked);
     let tick = |is_silent| shared.settings.tick(shared.unparked.load(Relaxed), is_silent);
     let activity = Arc::new(Activity::default());
+    let handler = shared.handler.as_ref();
     let service = service_fn(|request: Request<Incoming>| {
-        let (handler, activity) = (Arc::clone(&shared.handler), Arc::clone(&activity));
+        let activity = Arc::clone(&activity);
         activity.begin();
         async move {
             let mut answer = handler.handle(request, peer).await;
@@ -175,6 +177,7 @@ async fn active<H: Handler>(
         connection: shared.http.serve_connection(io, service),
         patience: Patience::new(&shared.settings),
         activity: &activity,
+        is_timer_set: false,
     };
     let mut timer = std::pin::pin!(tokio::time::sleep(tick(true)));
     let mut later = phase.clone();
@@ -215,6 +218,8 @@ struct Driver<'a, S: HttpService<Incoming>> {
     connection: Connection<TokioIo<ClientIo>, S>,
     patience: Patience,
     activity: &'a Activity,
+    /// Whether the timer knows whom to wake.
+    is_timer_set: bool,
 }
 
 impl<S> Driver<'_, S>
@@ -233,9 +238,15 @@ where
             if Pin::new(&mut self.connection).poll(cx).is_ready() {
                 return Poll::Ready(End::Done);
             }
-            if timer.as_mut().poll(cx).is_pending() {
+            if self.is_timer_set && !timer.is_elapsed() {
                 return Poll::Pending;
             }
+            if timer.as_mut().poll(cx).is_pending() {
+                // With its budget used up a task is polled again, and the timer has not been looked at.
+                self.is_timer_set = has_budget_remaining();
+                return Poll::Pending;
+            }
+            self.is_timer_set = false;
             let now = Instant::now();
             let is_silent = match self.patience.judge(self.activity, now) {
                 Verdict::Busy => false,

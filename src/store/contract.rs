@@ -21,7 +21,8 @@ pub struct Stamped<T> {
     pub at: Timestamp,
     /// What was decided.
     pub outcome: T,
-    /// What was found counted, and what was counted: empty where nothing is.
+    /// What was found counted, and what was counted: empty where nothing is, and without numbers of limits
+    /// from a store that does not tell them.
     pub tally: Tally,
 }
 

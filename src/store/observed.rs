@@ -13,17 +13,20 @@ use crate::domain::issue::{IssueCommand, IssueOutcome};
 use crate::domain::state::Census;
 use crate::domain::verify::{SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome};
 use crate::telemetry::recorder::Telemetry;
+use crate::telemetry::span;
 
 /// A store that is watched.
 pub struct Observed<S> {
     inner: S,
+    /// The word for its kind in traces.
+    system: &'static str,
     telemetry: Arc<Telemetry>,
 }
 
 impl<S> Observed<S> {
-    /// Watches a store.
-    pub fn new(inner: S, telemetry: Arc<Telemetry>) -> Self {
-        Self { inner, telemetry }
+    /// Watches a store of this kind, `memory` or `redis`.
+    pub fn new(inner: S, system: &'static str, telemetry: Arc<Telemetry>) -> Self {
+        Self { inner, system, telemetry }
     }
 
     async fn watch<T>(
@@ -31,12 +34,18 @@ impl<S> Observed<S> {
         op: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        let trace = span::current().unwrap_or_default();
+        let span = trace.store_call(self.system, op);
         let begun = Instant::now();
         let result = call.await;
         let error = result.as_ref().err();
         self.telemetry.store_call(op, begun.elapsed(), error.map(StoreError::kind));
         if let Some(error) = error {
-            tracing::warn!(op, error = %error, "the store failed");
+            if let Some(span) = span {
+                span.failed(error.kind());
+            }
+            let (trace_id, span_id) = trace.ids();
+            tracing::warn!(op, error = %error, trace_id, span_id, "the store failed");
         }
         result
     }

@@ -11,6 +11,7 @@ use crate::domain::reason::Reason;
 use crate::domain::subject::{Recipient, Subject};
 use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
+use crate::telemetry::propagation::TraceParent;
 
 /// Who asked, and what the line can be found by.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct Actor<'a> {
     pub subject: Option<&'a Subject>,
     /// The trace id of the request, if it belongs to a trace.
     pub trace: Option<&'a str>,
+    /// The span that the request is in that trace.
+    pub span: Option<&'a str>,
     /// The policy that the request sees.
     pub policy: &'a PolicyHash,
     /// Where it came from.
@@ -184,6 +187,8 @@ pub enum Event<'a> {
     Delivery {
         /// The request that asked for it.
         request: &'a RequestId,
+        /// Where it is in the trace of that request.
+        place: Option<TraceParent>,
         /// What it is about.
         purpose: &'a Purpose,
         /// What it says.

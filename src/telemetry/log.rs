@@ -106,17 +106,17 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
         Event::Decided { actor, reason } => decided(actor, *reason, &user),
         Event::CodeIssued { actor, purpose, recipient, expires_in, .. } => {
             info!(userId = user(actor), purpose = %purpose, email = recipient.masked(),
-                expiresIn = expires_in.as_secs(), decision_id = %actor.request, trace_id = actor.trace,
+                expiresIn = expires_in.as_secs(), decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span,
                 "OTP sent");
         }
         Event::CodeNotIssued { actor, purpose, reason } => {
             error!(userId = user(actor), purpose = %purpose, reason = reason.as_str(),
-                decision_id = %actor.request, trace_id = actor.trace, "OTP not sent");
+                decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "OTP not sent");
         }
         Event::CodeMatched { .. } => {}
         Event::CodeAccepted { actor, purpose, age } => {
             info!(userId = user(actor), purpose = %purpose, after_seconds = age.as_secs_f64(),
-                decision_id = %actor.request, trace_id = actor.trace, "OTP verified");
+                decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "OTP verified");
         }
         // The limit has its own line.
         Event::VerifyFailed { reason: Reason::RateLimited, .. } => {}
@@ -128,22 +128,22 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
             let Some(hits) = hits else { return };
             warn!(userId = user(actor), purpose = purpose.map(|p| p.as_str()), attempt,
                 reason = reason.as_str(), hits = (hits > 1).then_some(hits), decision_id = %actor.request,
-                trace_id = actor.trace, "OTP verification failed");
+                trace_id = actor.trace, span_id = actor.span, "OTP verification failed");
         }
         Event::Locked { actor, purpose, lock, attempts } => {
             error!(userId = user(actor), purpose = %purpose, locked_until = until(*lock), attempts,
-                decision_id = %actor.request, trace_id = actor.trace, "OTP account locked");
+                decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "OTP account locked");
         }
         Event::LimitHit { actor, limit, retry_at } => {
             let Some(hits) = throttle.admit(LIMIT, limit.as_str(), Instant::now()) else { return };
             warn!(route = %actor.route, userId = user(actor), limit = %limit, hits,
-                resetTime = retry_at.to_iso8601(), decision_id = %actor.request, trace_id = actor.trace,
+                resetTime = retry_at.to_iso8601(), decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span,
                 "rate limit hit");
         }
         Event::Ruled { .. } | Event::Failed { .. } | Event::Settled { .. } => {}
         Event::Unsettled { actor, detail } => {
             error!(route = %actor.route, userId = user(actor), detail, decision_id = %actor.request,
-                trace_id = actor.trace, "a reserved code could not be settled and stays reserved");
+                trace_id = actor.trace, span_id = actor.span, "a reserved code could not be settled and stays reserved");
         }
         Event::Delivery { .. } => delivery(event),
         Event::Reload { hash, routes, error: None, .. } => {
@@ -161,30 +161,32 @@ fn decided(actor: &Actor<'_>, reason: Reason, user: &dyn Fn(&Actor<'_>) -> Strin
     match reason {
         Reason::RecipientMismatch => {
             warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
-                decision_id = %actor.request, trace_id = actor.trace, "a code was asked for to another address");
+                decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "a code was asked for to another address");
         }
         _ if outcome(reason) == "failed" => {
             warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
-                decision_id = %actor.request, trace_id = actor.trace, "request failed");
+                decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "request failed");
         }
         _ => {
             debug!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
-                decision_id = %actor.request, trace_id = actor.trace, "decided");
+                decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "decided");
         }
     }
 }
 
 fn delivery(event: &Event<'_>) {
-    let Event::Delivery { request, purpose, kind, failure, attempt, after, given_up } = event else {
+    let Event::Delivery { request, place, purpose, kind, failure, attempt, after, given_up } = event else {
         return;
     };
+    let trace_id = place.map(|place| place.trace.to_string());
+    let span_id = place.map(|place| place.span.to_string());
     match failure {
         None => info!(purpose = %purpose, kind = kind.as_str(), attempt,
-            latency_seconds = after.as_secs_f64(), decision_id = %request, "mail accepted"),
+            latency_seconds = after.as_secs_f64(), decision_id = %request, trace_id, span_id, "mail accepted"),
         Some((reason, detail)) if *given_up => error!(purpose = %purpose, kind = kind.as_str(), attempt,
-            reason, detail, decision_id = %request, "mail given up"),
+            reason, detail, decision_id = %request, trace_id, span_id, "mail given up"),
         Some((reason, detail)) => warn!(purpose = %purpose, kind = kind.as_str(), attempt, reason, detail,
-            decision_id = %request, "mail failed, will be tried again"),
+            decision_id = %request, trace_id, span_id, "mail failed, will be tried again"),
     }
 }
 

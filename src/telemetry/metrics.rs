@@ -39,8 +39,19 @@ pub struct KnownLabels {
     pub purposes: Vec<(Purpose, &'static str)>,
     /// Every limit.
     pub limits: Vec<LimitName>,
-    /// Every route, with what it does: the word of its section in the policy.
-    pub routes: Vec<(RouteName, &'static str)>,
+    /// Every route.
+    pub routes: Vec<KnownRoute>,
+}
+
+/// A route of the policy.
+#[derive(Debug, Clone)]
+pub struct KnownRoute {
+    /// Its name.
+    pub name: RouteName,
+    /// What it does: the word of its section in the policy.
+    pub action: &'static str,
+    /// The reasons that its decisions can have.
+    pub reasons: Vec<Reason>,
 }
 
 /// All families.
@@ -75,6 +86,35 @@ pub struct Metrics {
     route_info: IntGaugeVec,
     store_may_evict: IntGauge,
     audit_lines: IntCounterVec,
+    spans: SpanCounters,
+}
+
+/// What becomes of recorded spans. Each reason to lose them is resolved once: they are counted where
+/// requests are.
+#[derive(Debug, Clone)]
+pub struct SpanCounters {
+    /// Taken by the collector.
+    pub exported: IntCounter,
+    /// More were recorded than could wait.
+    pub queue_full: IntCounter,
+    /// The collector did not take them.
+    pub failed: IntCounter,
+    /// They were left when the process stopped.
+    pub stopped: IntCounter,
+}
+
+impl SpanCounters {
+    fn new(build: &Builder) -> prometheus::Result<Self> {
+        let exported = build.counter("otp_sidecar_spans_exported_total", "Spans that the collector took.")?;
+        let lost = build.counters(
+            "otp_sidecar_spans_dropped_total",
+            "Recorded spans that reached no collector.",
+            &["reason"],
+        )?;
+        let [queue_full, failed, stopped] =
+            ["queue_full", "export_failed", "stopped"].map(|reason| lost.with_label_values(&[reason]));
+        Ok(Self { exported, queue_full, failed, stopped })
+    }
 }
 
 /// Builds families and registers them. Names and labels are constants of this file, so a failure is a
@@ -127,11 +167,7 @@ impl Metrics {
             "Always 1; the labels tell which version runs.",
             &["version", "commit"],
         )?;
-        info.with_label_values(&[
-            env!("CARGO_PKG_VERSION"),
-            option_env!("OTP_SIDECAR_COMMIT").unwrap_or("unknown"),
-        ])
-        .set(1);
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("OTP_SIDECAR_COMMIT")]).set(1);
         let metrics = Self::families(&build)?;
         metrics.prepare_fixed();
         Ok(metrics)
@@ -166,11 +202,17 @@ impl Metrics {
             last_success: build.add(prometheus::Gauge::new("otp_sidecar_policy_last_success_timestamp_seconds", "When policies were last loaded."))?,
             last_reload: build.add(IntGauge::new("otp_sidecar_policy_last_reload_successful", "1 if the policies as they are now are in force, 0 if they were rejected."))?,
             policy_info: build.gauges("otp_sidecar_policy_info", "Always 1; the label tells which policy is in force.", &["hash"])?,
+            spans: SpanCounters::new(build)?,
             route_info: build.gauges("otp_sidecar_route_info", "Always 1; the labels tell what a route of the policy in force does.", &["route", "action"])?,
             store_may_evict: build.add(IntGauge::new("otp_sidecar_store_may_evict", "1 if the store may drop what it should remember, and with it locks."))?,
             audit_lines: build.counters("otp_sidecar_audit_lines_total", "Audit lines written, and lines lost because they could not be.", &["result"])?,
             registry: build.0.clone(),
         })
+    }
+
+    /// What becomes of recorded spans.
+    pub fn spans(&self) -> SpanCounters {
+        self.spans.clone()
     }
 
     fn prepare_fixed(&self) {
@@ -207,12 +249,12 @@ impl Metrics {
             self.rate_limit_hits.with_label_values(&[limit.as_str()]);
         }
         self.route_info.reset();
-        for (route, action) in known.routes.iter().take(ROUTES_WITH_ZEROS) {
-            self.route_info.with_label_values(&[route.as_str(), action]).set(1);
-            self.prepare_route(route.as_str());
-            for reason in Reason::ALL {
+        for KnownRoute { name, action, reasons } in known.routes.iter().take(ROUTES_WITH_ZEROS) {
+            self.route_info.with_label_values(&[name.as_str(), action]).set(1);
+            self.prepare_route(name.as_str());
+            for reason in reasons {
                 let outcome = outcome(*reason);
-                self.decisions.with_label_values(&[route.as_str(), outcome, reason.as_str(), "enforce"]);
+                self.decisions.with_label_values(&[name.as_str(), outcome, reason.as_str(), "enforce"]);
             }
         }
     }

@@ -40,6 +40,40 @@ fn the_page_of_metrics_has_every_family_and_no_other() {
     assert_eq!(first_column(&read("docs/metrics.md")), families);
 }
 
+/// Every name under `properties`, wherever it stands in a JSON Schema.
+fn properties(schema: &serde_json::Value, found: &mut BTreeSet<String>) {
+    if let Some(own) = schema["properties"].as_object() {
+        found.extend(own.keys().cloned());
+    }
+    let inner = schema.as_object().into_iter().flat_map(|fields| fields.values());
+    inner.chain(schema.as_array().into_iter().flatten()).for_each(|part| properties(part, found));
+}
+
+#[test]
+fn the_page_of_the_audit_log_explains_every_field_of_its_schema() {
+    let schema = serde_json::from_str(&read("docs/audit.schema.json")).unwrap();
+    let mut fields = BTreeSet::new();
+    properties(&schema, &mut fields);
+    assert!(fields.len() > 25, "the fields were not found: {fields:?}");
+    let page = read("docs/audit.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let explained: BTreeSet<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    let missing: Vec<&String> = fields.iter().filter(|name| !explained.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_page_of_the_audit_log_has_every_reason() {
+    let page = read("docs/audit.md");
+    for reason in otp_sidecar::domain::reason::Reason::ALL {
+        // These tell how a request that was let through ended, which the audit log tells as events.
+        if ["verified", "released", "outcome_unknown"].contains(&reason.as_str()) {
+            continue;
+        }
+        assert!(page.contains(&format!("`{}`", reason.as_str())), "{}", reason.as_str());
+    }
+}
+
 /// The field names that a part of the policy reader lists, in brackets after `&[`.
 fn fields_in(source: &str) -> BTreeSet<String> {
     let lists = source.split("&[\"").skip(1).filter_map(|rest| rest.split_once(']')).map(|(list, _)| list);
@@ -135,6 +169,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/logs.md",
         "docs/metrics.md",
         "docs/policy.md",
+        "docs/tracing.md",
         "docs/threat-model.md",
     ];
     let runbooks = fs::read_dir(root().join("docs/runbooks")).unwrap();

@@ -21,7 +21,8 @@ const ADMIN_TOKEN: &str = "the-admin-token-of-these-tests";
 const REJECTED: &str = "otp_sidecar_policy_reloads_total{result=\"rejected\"}";
 const LOADED: &str = "otp_sidecar_policy_reloads_total{result=\"ok\"}";
 
-/// How soon a change counts (design, invariant 6), with room for a busy machine.
+/// How long these tests wait for a change, with room for a busy machine. `reload_promise` holds the two
+/// seconds.
 const SOON: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A file that is never half written: a reload in between would be another test.

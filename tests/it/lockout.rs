@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::backend::Backend;
+use crate::support::redis::RedisServer;
 use crate::support::sidecar::{Folder, Sidecar, Start, mailbox, next_code, wrong};
 
 #[tokio::test]
@@ -73,6 +74,33 @@ async fn a_new_code_does_not_reset_the_failure_count() {
         last = jane.verify(reference.as_str().unwrap(), &wrong(&code)).await.status.as_u16();
     }
     assert_eq!(last, 423);
+}
+
+#[tokio::test]
+async fn to_a_route_for_one_purpose_a_challenge_of_another_does_not_exist() {
+    let (backend, mailbox) = (Backend::start().await, mailbox().await);
+    let line = "      reference: request.body.transaction_reference";
+    let policies = Folder::with_shipped(&[(line, &format!("{line}\n      purposes: [wallet_funding]"))]);
+    let redis = RedisServer::start();
+    let start = || Start::before(&backend.url()).mail(&mailbox).policies(policies.path());
+    for start in [start(), start().redis(&redis).env("OTP_SIDECAR_STORE_DEADLINE", "5s")] {
+        let sidecar = start.ready();
+        let jane = sidecar.client().as_user("jane");
+        let sent = jane.send("wallet_deduction", "jane@example.com").await.json();
+        let reference = sent["transactionReference"].as_str().unwrap().to_owned();
+        let code = next_code(&mailbox).await;
+        for code in [&wrong(&code), &code, &wrong(&code), &wrong(&code)] {
+            let refused = jane.verify(&reference, code).await;
+            assert_eq!(refused.word(), (400, "otp_not_found".to_owned()));
+        }
+        let status = jane.status("wallet_deduction").await.json();
+        assert_eq!((&status["attempts"], &status["isLocked"]), (&json!(0), &json!(false)));
+
+        let before = backend.balance();
+        let reference = jane.fund(5_000).await.json()["transactionReference"].as_str().unwrap().to_owned();
+        assert_eq!(jane.verify(&reference, &next_code(&mailbox).await).await.status, 200);
+        assert_eq!(backend.balance(), before + 5_000);
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use http::Method;
+use otp_sidecar::domain::reason::Reason;
 use serde_json::{Value, json};
 
 use crate::support::backend::Backend;
@@ -68,6 +69,34 @@ async fn every_family_of_the_page_is_there_at_zero_before_any_traffic() {
             assert!(found.iter().all(|(_, value)| **value == 0.0), "{found:?}");
         }
     }
+}
+
+/// The reasons at 0 for a route: what an alert on their increase can rely on.
+fn reasons_of(rendered: &str, route: &str) -> BTreeSet<String> {
+    let of_route = format!("route=\"{route}\"}}");
+    let decisions = rendered.lines().filter_map(|line| line.strip_prefix("otp_sidecar_decisions_total{"));
+    let of_route = decisions.filter(|line| line.contains(&of_route));
+    let reason = |line: &str| line.split("reason=\"").nth(1)?.split('"').next().map(str::to_owned);
+    of_route.filter_map(reason).collect()
+}
+
+#[tokio::test]
+async fn decisions_are_at_zero_for_each_reason_that_a_route_can_have_and_for_no_other() {
+    let policies = Folder::new();
+    let limited = "  - { name: cards, match: { methods: [GET], path: /cards }, limits: [status] }\n";
+    policies.write("default.yaml", &(changed(&[]) + limited));
+    let sidecar = Start::before("http://127.0.0.1:1").policies(policies.path()).ready();
+    let rendered = metrics(&sidecar).await;
+    let routes = ["fund", "verify", "send", "status", "cards"].map(|route| reasons_of(&rendered, route));
+    let [fund, verify, send, status, cards] = &routes;
+    assert!(["issued", "locked", "no_reference", "upstream_timeout"].iter().all(|r| fund.contains(*r)));
+    assert!(["verified", "invalid", "used", "unknown_key"].iter().all(|r| verify.contains(*r)));
+    assert!(["issued", "recipient_mismatch", "used"].iter().all(|r| send.contains(*r)));
+    assert!(status.contains("told") && cards.contains("admitted"));
+    assert!(!fund.contains("invalid") && !verify.contains("issued") && !send.contains("upstream_timeout"));
+    let all: BTreeSet<&str> = routes.iter().flatten().map(String::as_str).collect();
+    let listed = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(all, listed, "each reason is one of some route");
 }
 
 #[tokio::test]

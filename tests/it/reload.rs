@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use otp_sidecar::domain::time::{ManualClock, Timestamp};
 use otp_sidecar::policy::snapshot::PolicySnapshot;
@@ -13,6 +13,8 @@ use otp_sidecar::reload::{
     LoadError, Outcome, ReloadReport, Reloader, Subscriber, Trigger, load_initial, watcher,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::support::wait::usual;
 
 /// A folder of its own for each test, gone when the test is.
 struct Folder(PathBuf);
@@ -133,6 +135,29 @@ async fn a_swapped_config_map_is_noticed_each_time() {
         assert_eq!(requests.paths().len(), version);
     }
     watching.abort();
+}
+
+#[tokio::test]
+async fn without_any_notice_a_change_still_counts_within_two_seconds() {
+    let folder = Folder::new();
+    folder.write("one.yaml", &folder.policy(&["/a"], ""));
+    let (reloader, requests, mut reports) = start(&folder.policies());
+    let watching = tokio::spawn(watcher::run_without_notices(reloader));
+    let mut measured = Vec::new();
+    for number in 1..=5 {
+        let paths: Vec<String> = (0..=number).map(|path| format!("/{path}")).chain(["/a".into()]).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let begun = Instant::now();
+        folder.write("one.yaml", &folder.policy(&paths, ""));
+        while requests.paths().len() != paths.len() {
+            // A look that came while the file was half written is another report.
+            let _taken_or_half_written = next(&mut reports).await;
+        }
+        measured.push(begun.elapsed());
+    }
+    watching.abort();
+    let usual = usual(&measured);
+    assert!(usual <= Duration::from_secs(2), "usually after {usual:?}: {measured:?}");
 }
 
 #[tokio::test]

@@ -1,15 +1,17 @@
 //! State in Redis: what happens when it goes, hangs, forgets its scripts, and comes back; and what
 //! sidecars share through it.
 
+use std::time::{Duration, Instant};
+
 use otp_sidecar::lab::mailbox::Mailbox;
 use tokio::time::timeout;
 
 use crate::support::backend::Backend;
-use crate::support::client::Answer;
+use crate::support::client::{Answer, Client};
 use crate::support::redis::RedisServer;
 use crate::support::sidecar::{Folder, PATIENCE, Sidecar, Start, funded, mailbox, wrong};
 use crate::support::traffic::Traffic;
-use crate::support::wait::{RECOVERY, until};
+use crate::support::wait::{RECOVERY, until, usual};
 
 const OTHER_KEY: &str = "t2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 const BOTH_KEYS: &str =
@@ -70,6 +72,41 @@ async fn a_killed_redis_closes_intercepted_routes_only_and_they_open_again_by_th
     until("intercepted routes work again", RECOVERY, async || jane.fund(5_000).await.status == 200).await;
     assert_eq!(operator.get("/readyz").await.status, 200);
     assert!(passing.end().await > 0);
+}
+
+/// How long a refusal takes.
+async fn refusal(jane: &Client) -> Duration {
+    let begun = Instant::now();
+    assert!(is_unavailable(&jane.fund(5_000).await));
+    begun.elapsed()
+}
+
+/// A busy machine may be late once, so it is the usual time that counts. A sidecar that waits twice, or
+/// tries again, needs twice the deadline each time.
+#[tokio::test]
+async fn without_redis_intercepted_routes_answer_within_the_deadline() {
+    let (backend, mailbox, mut redis) = (Backend::start().await, mailbox().await, RedisServer::start());
+    let policies = roomy();
+    let deadline = Duration::from_millis(400);
+    let start = Start::before(&backend.url()).mail(&mailbox).redis(&redis).policies(policies.path());
+    let sidecar = start.env("OTP_SIDECAR_STORE_DEADLINE", "400ms").ready();
+    let jane = sidecar.client().as_user("jane");
+    let works = async || jane.status("wallet_funding").await.status == 200;
+    let (mut frozen, mut killed) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        until("it works", PATIENCE, works).await;
+        redis.freeze();
+        frozen.push(refusal(&jane).await);
+        redis.thaw();
+        until("it works again", PATIENCE, works).await;
+        redis.kill();
+        killed.push(refusal(&jane).await);
+        redis.restart();
+    }
+    let limit = deadline * 3 / 2;
+    assert!(usual(&frozen) >= deadline && usual(&frozen) <= limit, "frozen: {frozen:?}");
+    assert!(usual(&killed) <= limit, "killed: {killed:?}");
+    assert!(backend.seen().is_empty());
 }
 
 #[tokio::test]

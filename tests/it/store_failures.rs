@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use otp_sidecar::domain::admit::AdmitCommand;
 use otp_sidecar::domain::issue::IssueOutcome;
+use otp_sidecar::domain::time::ManualClock;
 use otp_sidecar::domain::verify::VerifyOutcome;
 use otp_sidecar::store::contract::{Challenges, Ledger, StoreError};
 use otp_sidecar::store::redis::{RedisSettings, RedisStore};
 
-use crate::store_world::{issue, own_take, patient, purpose, shared_take, standpoint, verify};
+use crate::store_world::{MINUTE, START, issue, own_take, patient, purpose, shared_take, standpoint, verify};
 use crate::support::redis::RedisServer;
 
 fn store(server: &RedisServer) -> RedisStore {
@@ -204,6 +205,32 @@ async fn every_key_outlives_what_it_remembers_and_no_key_stays_for_ever() {
             assert!(left > least - minute && left <= least + 15 * minute, "{key}: {left} ms, not {least}");
         }
     }
+}
+
+#[tokio::test]
+async fn lists_of_subjects_do_not_grow_where_nobody_counts() {
+    let (server, clock) = (RedisServer::start(), Arc::new(ManualClock::at(START)));
+    let store = store(&server).on_clock(clock.clone());
+    let listed = |kind: &str| -> u64 {
+        let keys: Vec<String> = server.ask(&["KEYS", &format!("{{otp:??}}:{kind}:*")]);
+        keys.iter().map(|key| server.ask::<u64>(&["ZCARD", key])).sum()
+    };
+    for generation in 0..3 {
+        // So many that each shard has some of each generation.
+        for number in 0..200 {
+            let who = format!("u{generation}-{number}");
+            store.issue(&issue(&who, "FUND-1", 1)).await.unwrap();
+            for _ in 0..3 {
+                store.verify(&verify(&who, "FUND-1", 9)).await.unwrap();
+            }
+        }
+        assert_eq!((listed("pending"), listed("locked")), (200, 200), "generation {generation}");
+        clock.advance(60 * MINUTE);
+    }
+    // Nothing is taken out by counting, and what is over is not counted.
+    let census = store.census(&[purpose()]).await.unwrap();
+    assert_eq!((census.pending[&purpose()], census.locked[&purpose()]), (0, 0));
+    assert_eq!((listed("pending"), listed("locked")), (200, 200));
 }
 
 #[tokio::test]

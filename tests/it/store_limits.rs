@@ -84,3 +84,15 @@ fn opens_at(taken: &[Timestamp], take: &Take, now: Timestamp) -> Option<Timestam
     }
     taken.iter().map(|taken| taken.plus(take.per)).filter(|end| *end > now).find(|end| !is_full_at(*end))
 }
+
+#[tokio::test]
+async fn a_store_that_is_to_be_brief_decides_alike_and_tells_nothing_of_limits() {
+    let world = World::redis_briefly();
+    let take = own_take("own", 2, "u1");
+    let command = AdmitCommand { standpoint: None, takes: vec![take] };
+    for expected in [true, true, false] {
+        let stamped = world.store.admit(&command).await.unwrap();
+        assert_eq!(matches!(stamped.outcome, AdmitOutcome::Admitted(_)), expected);
+        assert_eq!(stamped.tally.limits[0].used, None);
+    }
+}

@@ -40,8 +40,17 @@ impl World {
     }
 
     pub fn redis() -> Self {
+        Self::in_redis(|store| store)
+    }
+
+    /// Without what is told of limits.
+    pub fn redis_briefly() -> Self {
+        Self::in_redis(RedisStore::briefly)
+    }
+
+    fn in_redis(how: fn(RedisStore) -> RedisStore) -> Self {
         let (clock, server) = (Arc::new(ManualClock::at(START)), RedisServer::start());
-        let store = RedisStore::new(&patient(&server)).unwrap().on_clock(clock.clone());
+        let store = how(RedisStore::new(&patient(&server)).unwrap().on_clock(clock.clone()));
         Self { store: Arc::new(store), clock, _server: Some(server) }
     }
 

@@ -89,7 +89,6 @@ fn assemble(
         return None;
     }
     let index = index(document, &routes, &routers, out)?;
-    let lockouts = purposes.values().map(|p| (p.name.clone(), p.lockout.clone())).collect();
     Some(PolicySnapshot {
         hash: hash::of(files),
         identity: identity?,
@@ -100,7 +99,6 @@ fn assemble(
         limits: limits.rules,
         routes,
         index,
-        lockouts,
         unprotected,
     })
 }

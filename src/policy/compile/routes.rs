@@ -122,8 +122,8 @@ impl Scope<'_> {
             Written::Issue { purpose, reference, recipient, bind } => {
                 self.issue(purpose, reference, recipient, bind, out).map(Action::Issue)
             }
-            Written::Verify { code, reference, retryable } => {
-                verify(code, reference, retryable, out).map(Action::Verify)
+            Written::Verify { code, reference, retryable, purposes } => {
+                self.verify(code, reference, retryable, purposes.as_deref(), out).map(Action::Verify)
             }
             Written::Send { purpose, recipient } => {
                 let purpose = named_purpose(purpose.as_ref(), out);
@@ -159,6 +159,28 @@ impl Scope<'_> {
             }
         }
         Some(IssueRule { purpose: purpose?, reference: reference?, recipient: recipient?, bind: fields })
+    }
+
+    fn verify(
+        &self,
+        code: &Option<Text>,
+        reference: &Option<Text>,
+        retryable: &[Text],
+        purposes: Option<&[Text]>,
+        out: &mut Collector<'_>,
+    ) -> Option<VerifyRule> {
+        let code = field(code.as_ref(), &[Source::Body], out);
+        let reference = field(reference.as_ref(), &REQUEST, out);
+        let retryable = distinct(retryable, out)
+            .filter_map(|text| scalar::number(text, 400..=599, out))
+            .filter_map(|status| u16::try_from(status).ok())
+            .collect();
+        let purposes: Vec<Arc<PurposeRules>> = match purposes {
+            Some(names) => distinct(names, out).filter_map(|name| self.purpose(name, out)).collect(),
+            None => self.purposes.values().cloned().collect(),
+        };
+        let lockouts = purposes.iter().map(|rules| (rules.name.clone(), rules.lockout.clone())).collect();
+        Some(VerifyRule { code: code?, reference: reference?, retryable, purposes, lockouts })
     }
 
     fn purpose(&self, name: &Text, out: &mut Collector<'_>) -> Option<Arc<PurposeRules>> {
@@ -211,21 +233,6 @@ impl Scope<'_> {
         }
         Some(field)
     }
-}
-
-fn verify(
-    code: &Option<Text>,
-    reference: &Option<Text>,
-    retryable: &[Text],
-    out: &mut Collector<'_>,
-) -> Option<VerifyRule> {
-    let code = field(code.as_ref(), &[Source::Body], out);
-    let reference = field(reference.as_ref(), &REQUEST, out);
-    let retryable = distinct(retryable, out)
-        .filter_map(|text| scalar::number(text, 400..=599, out))
-        .filter_map(|status| u16::try_from(status).ok())
-        .collect();
-    Some(VerifyRule { code: code?, reference: reference?, retryable })
 }
 
 /// `purpose` of `send` and `status`: the request names it.

@@ -93,13 +93,26 @@ impl Fields {
     /// Takes a list of single values that must be there and have an entry.
     pub fn need_texts(&mut self, name: &'static str, example: &str, out: &mut Collector<'_>) -> Vec<Text> {
         let Some(node) = self.need(name, example, out) else { return Vec::new() };
-        let at = node.at;
-        if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
-            out.report(Code::Empty, at, format!("`{name}` is empty"))
-                .advise(format!("write `{name}: {example}`"));
-        }
-        texts(node, name, out)
+        filled_texts(node, name, example, out)
     }
+
+    /// Takes a list of single values that has an entry if it is there.
+    pub fn some_texts(
+        &mut self,
+        name: &'static str,
+        example: &str,
+        out: &mut Collector<'_>,
+    ) -> Option<Vec<Text>> {
+        self.take(name).map(|node| filled_texts(node, name, example, out))
+    }
+}
+
+fn filled_texts(node: Node, name: &str, example: &str, out: &mut Collector<'_>) -> Vec<Text> {
+    if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
+        out.report(Code::Empty, node.at, format!("`{name}` is empty"))
+            .advise(format!("write `{name}: {example}`"));
+    }
+    texts(node, name, out)
 }
 
 /// The entries of a mapping. `None`, and reported, when it is none.

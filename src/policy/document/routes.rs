@@ -49,6 +49,8 @@ pub enum Action {
         reference: Option<Text>,
         /// Statuses after which the code may be tried again.
         retryable: Vec<Text>,
+        /// Names of the purposes whose codes are taken; all of them when it is not written.
+        purposes: Option<Vec<Text>>,
     },
     /// `send`.
     Send {
@@ -158,8 +160,10 @@ impl Action {
     }
 
     fn verify(node: Node, out: &mut Collector<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`verify`", &["code", "reference", "retryable"], out)?;
+        const KNOWN: &[&str] = &["code", "reference", "retryable", "purposes"];
+        let mut fields = Fields::open(node, "`verify`", KNOWN, out)?;
         Some(Self::Verify {
+            purposes: fields.some_texts("purposes", "[wallet_funding]", out),
             code: fields.need_text("code", "request.body.otp", out),
             reference: fields.need_text("reference", "request.body.transaction_reference", out),
             retryable: fields.texts("retryable", out),

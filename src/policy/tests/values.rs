@@ -49,12 +49,13 @@ fn the_example_of_the_design_means_what_it_says() {
         ["send-burst", "send-hour"]
     );
     assert_eq!(purpose.address_claim.as_ref().unwrap().to_string(), "claims.email");
-    assert_eq!(set.lockouts.len(), 1);
     let names: Vec<_> = set.routes.iter().map(|route| route.name.as_str()).collect();
     assert_eq!(names, ["fund", "verify", "send", "status"]);
     let Action::Issue(issue) = &set.routes[0].action else { panic!("fund does not issue") };
     assert_eq!(issue.reference.to_string(), "response.body.transactionReference");
     assert_eq!(issue.bind[0].1.to_string(), "request.body.amount");
+    let Action::Verify(verify) = &set.routes[1].action else { panic!("verify does not verify") };
+    assert_eq!((verify.purposes.len(), verify.lockouts.len()), (1, 1), "every purpose");
     assert_eq!(set.routes[1].paths, ["/api/wallet/verify-otp", "/api/wallet/otp/verify"]);
     let Action::Send(send) = &set.routes[2].action else { panic!("send does not send") };
     assert_eq!(send.recipient.named_by.as_ref().unwrap().to_string(), "request.body.email");

@@ -23,7 +23,7 @@ fn rule(snapshot: &PolicySnapshot) -> &VerifyRule {
 fn asked(keys: &[&str], body: &str) -> Result<VerifyCommand, Denial> {
     let snapshot = snapshot();
     let route = route(&snapshot, "verify");
-    before(&snapshot, route, rule(&snapshot), &facts(body, ""), &keyring(keys), &request())
+    before(route, rule(&snapshot), &facts(body, ""), &keyring(keys), &request())
 }
 
 fn presenting(otp: &str) -> Result<VerifyCommand, Denial> {
@@ -38,6 +38,20 @@ fn the_command_carries_caller_reference_request_limits_and_every_lockout() {
     assert_eq!(owners(&command.takes), [("of-failures", "s=u1".to_owned())]);
     let after: Vec<_> = command.lockouts.iter().map(|(name, rule)| (name.as_str(), rule.after)).collect();
     assert_eq!(after, [("wallet_deduction", 5), ("wallet_funding", 3)]);
+}
+
+#[test]
+fn a_route_for_some_purposes_knows_no_other_and_no_code_of_another_length() {
+    let line = "      retryable: [409, 503]\n";
+    let snapshot = snapshot_with(line, &format!("{line}      purposes: [wallet_deduction]\n"));
+    let (route, rule) = (route(&snapshot, "verify"), rule(&snapshot));
+    let ask = |otp: &str| {
+        let body = format!(r#"{{"otp":"{otp}","transaction_reference":"FUND-1"}}"#);
+        before(route, rule, &facts(&body, ""), &keyring(&["k"]), &request())
+    };
+    let known: Vec<_> = ask("60364512").unwrap().lockouts.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(known, [Purpose::parse("wallet_deduction").unwrap()]);
+    assert!(matches!(ask("603645"), Err(Denial::InvalidRequest(_))), "six digits are of the other purpose");
 }
 
 #[test]

@@ -80,7 +80,13 @@ routes:
 ";
 
 pub fn snapshot() -> PolicySnapshot {
-    let files = [SourceFile { path: "policy.yaml".to_owned(), text: POLICY.to_owned() }];
+    snapshot_with("", "")
+}
+
+/// The same with the first `from` replaced.
+pub fn snapshot_with(from: &str, to: &str) -> PolicySnapshot {
+    assert!(POLICY.contains(from));
+    let files = [SourceFile { path: "policy.yaml".to_owned(), text: POLICY.replacen(from, to, 1) }];
     compile(&files, &World).unwrap_or_else(|errors| panic!("{errors}")).snapshot
 }
 

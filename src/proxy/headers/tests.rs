@@ -53,6 +53,22 @@ fn what_only_an_intermediary_may_set_does_not_get_through_in_any_spelling() {
 }
 
 #[test]
+fn only_a_trusted_proxy_is_believed_that_the_client_used_https() {
+    for (said, trusted, scheme) in [
+        ("https", true, "https"),
+        ("HTTPS", true, "https"),
+        ("https", false, "http"),
+        ("http", true, "http"),
+        ("https, http", true, "http"),
+        ("ftp", true, "http"),
+    ] {
+        let context = Context { peer: "10.1.2.3".parse().unwrap(), trusted, intermediary: &[] };
+        let headers = map(&[("x-forwarded-proto", said)]);
+        assert_eq!(client_scheme(&headers, &context), scheme, "{said} {trusted}");
+    }
+}
+
+#[test]
 fn where_a_request_came_from_is_said_by_the_sidecar() {
     let claimed = [
         ("X-Forwarded-For", "6.6.6.6"),
@@ -167,4 +183,14 @@ fn an_answer_keeps_what_is_for_the_client() {
     left.sort_unstable();
     assert_eq!(left, ["set-cookie", "transfer-encoding", "x-forwarded-for"]);
     assert_eq!(all(&got, "set-cookie"), ["a=b", "c=d"]);
+}
+
+#[test]
+fn addresses_are_written_as_everybody_writes_them() {
+    for address in ["0.0.0.0", "9.10.99.100", "127.0.0.1", "255.255.255.255", "2001:db8::1", "::1"] {
+        let written = address_value(address.parse().unwrap()).unwrap();
+        assert_eq!(written.to_str().unwrap(), address);
+    }
+    let mapped = address_value("::ffff:192.0.2.7".parse().unwrap()).unwrap();
+    assert_eq!(mapped.to_str().unwrap(), "192.0.2.7");
 }

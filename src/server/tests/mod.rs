@@ -3,6 +3,7 @@
 
 mod framing;
 mod limits;
+mod links;
 mod parking;
 mod passthrough;
 mod streaming;

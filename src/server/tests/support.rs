@@ -34,11 +34,11 @@ impl Handler for PassAll {
     async fn handle(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let checked = head::check(request.method(), request.uri(), request.version(), request.headers());
         if let Err(refusal) = checked {
-            return refused(refusal.status(), refusal.details());
+            return refused(StatusCode::BAD_REQUEST, refusal.details());
         }
         let context = Context { peer: peer.ip(), trusted: false, intermediary: &[] };
         headers::prepare_request(request.headers_mut(), &context);
-        match self.upstream.forward(Admission::for_tests(), request, self.care).await {
+        match self.upstream.forward(Admission::for_tests(), request.map(Body::from), self.care).await {
             Ok(answer) => answer,
             Err(error) => {
                 let status = match error {
@@ -243,6 +243,11 @@ impl Wire {
             }
             self.more(stream).await?;
         }
+    }
+
+    /// How many bytes have been read and not yet asked for.
+    pub(super) fn rest(&self) -> usize {
+        self.buffer.len()
     }
 
     async fn chunks(&mut self, stream: &mut TcpStream) -> Option<(Vec<u8>, String)> {

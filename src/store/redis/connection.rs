@@ -12,22 +12,19 @@
 //! one that made the first call. Calls may come from any runtime with timers enabled. When the home has
 //! gone or no longer runs, the runtime of the next call takes its place.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError,
-    ServerError, Value,
-};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, PushInfo, PushKind, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::fault::{describe, describe_refusal};
 use super::script::Call;
+use super::settings::{RedisSettings, SettingsError, client};
 use crate::store::contract::StoreError;
 
 /// How long after a failed attempt to connect the next one may begin.
@@ -35,48 +32,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// How long an attempt to connect may take, TLS and authentication included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-
-/// How to reach Redis.
-#[derive(Clone)]
-pub struct RedisSettings {
-    /// `redis://`, `rediss://` or `redis+unix://`, with user, password and database as usual.
-    pub url: String,
-    /// How long a call may take, waiting for a connection included.
-    pub deadline: Duration,
-    /// How many calls may be under way at once.
-    pub max_in_flight: usize,
-}
-
-impl RedisSettings {
-    /// Settings with a deadline of 250 ms and 1,024 calls at once.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), deadline: Duration::from_millis(250), max_in_flight: 1_024 }
-    }
-}
-
-impl fmt::Debug for RedisSettings {
-    /// Without the URL: it may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisSettings")
-            .field("deadline", &self.deadline)
-            .field("max_in_flight", &self.max_in_flight)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why settings cannot work, whatever Redis does.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// Not one of the schemes.
-    #[error("the state URL must begin with redis://, rediss:// or redis+unix://")]
-    Scheme,
-    /// The rest of the URL cannot be read.
-    #[error("the state URL cannot be read ({0}): write it like redis://host:6379/0")]
-    Url(String),
-    /// A limit that lets nothing through.
-    #[error("the store's deadline and its number of calls at once must be at least 1")]
-    Zero,
-}
 
 /// The connection, whatever state it is in.
 pub struct Connection {
@@ -121,16 +76,12 @@ impl Connection {
     /// # Errors
     /// When the settings can never work.
     pub fn prepare(settings: &RedisSettings, home: Option<Handle>) -> Result<Self, SettingsError> {
-        let scheme = settings.url.split_once("://").map(|(scheme, _)| scheme);
-        if !matches!(scheme, Some("redis" | "rediss" | "redis+unix")) {
-            return Err(SettingsError::Scheme);
-        }
         if settings.deadline.is_zero() || settings.max_in_flight == 0 {
             return Err(SettingsError::Zero);
         }
         let max_in_flight = settings.max_in_flight.min(Semaphore::MAX_PERMITS);
         Ok(Self {
-            client: client(&settings.url).map_err(|error| SettingsError::Url(error.category().to_owned()))?,
+            client: client(&settings.url)?,
             deadline: settings.deadline,
             max_in_flight,
             permits: Semaphore::new(max_in_flight),
@@ -246,14 +197,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn client(url: &str) -> Result<Client, RedisError> {
-    let info = url.into_connection_info()?;
-    // Only the third version of the protocol tells when the peer closes an idle connection.
-    let handshake = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let tcp = TcpSettings::default().set_nodelay(true);
-    Client::open(info.set_redis_settings(handshake).set_tcp_settings(tcp))
-}
-
 /// Opens a connection, leaves it or the failure in the slot, and drops `ends`.
 async fn attempt(client: Client, slot: Arc<Mutex<Slot>>, queue: usize, ends: watch::Sender<()>) {
     let life = Arc::new(Life::default());
@@ -275,7 +218,10 @@ async fn attempt(client: Client, slot: Arc<Mutex<Slot>>, queue: usize, ends: wat
         Ok(Ok(connection)) => Slot::Open(Open { connection, life }),
         Ok(Err(error)) => Slot::Closed { last_failure: Some((Instant::now(), describe(&error))) },
         Err(_) => {
-            let why = format!("no connection within {CONNECT_WITHIN:?}");
+            // A Redis without TLS takes the first bytes of a handshake for a command that is not complete.
+            let is_tls = matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. });
+            let hint = if is_tls { "; does it speak TLS on this port?" } else { "" };
+            let why = format!("no connection within {CONNECT_WITHIN:?}{hint}");
             Slot::Closed { last_failure: Some((Instant::now(), why)) }
         }
     };
@@ -299,53 +245,15 @@ fn is_from_a_replica(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(error) if error.code() == "READONLY")
 }
 
-fn describe(error: &RedisError) -> String {
-    match (error.code(), error.detail()) {
-        (Some(code), detail) => without_arguments(code, detail),
-        (None, Some(detail)) => without_arguments(error.category(), Some(detail)),
-        (None, None) => error.to_string(),
-    }
-}
-
-fn describe_refusal(error: &ServerError) -> String {
-    without_arguments(error.code(), error.details())
-}
-
-/// Redis repeats the arguments of a command that it does not know, and they name subjects.
-fn without_arguments(code: &str, detail: Option<&str>) -> String {
-    let detail = detail.unwrap_or_default();
-    let told = detail.split(", with args beginning").next().unwrap_or_default();
-    let told: String = told.chars().take(160).collect();
-    if told.is_empty() { code.to_owned() } else { format!("{code}: {told}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_can_never_work_are_refused_and_none_shows_a_password() {
-        let refused = |url: &str| Connection::prepare(&RedisSettings::new(url), None).err();
-        for url in ["", "memory", "http://x/", "redis-sentinel://x/", "redis-cluster://x/", "unix:///x"] {
-            assert!(matches!(refused(url), Some(SettingsError::Scheme)), "{url:?}");
-        }
-        let error = refused("redis://:hunter2@x:port/").unwrap();
-        assert!(matches!(error, SettingsError::Url(_)));
-        assert!(!format!("{error} {error:?}").contains("hunter2"));
-        assert!(
-            refused("redis://127.0.0.1/3").is_none() && refused("redis+unix:///run/redis.sock").is_none()
-        );
-        let settings = RedisSettings::new("redis://:hunter2@x/");
-        assert!(!format!("{settings:?}").contains("hunter2"));
-        assert!(Connection::prepare(&RedisSettings { max_in_flight: 0, ..settings }, None).is_err());
-    }
-
-    #[test]
-    fn a_refusal_does_not_repeat_the_arguments() {
-        let told = without_arguments(
-            "ERR",
-            Some("unknown command 'EVALSHA', with args beginning with: '{otp:01}:account:jane@example.com'"),
-        );
-        assert_eq!(told, "ERR: unknown command 'EVALSHA'");
+    fn a_store_that_lets_nothing_through_is_refused() {
+        let settings = RedisSettings::new("redis://127.0.0.1/");
+        let refused = |settings| matches!(Connection::prepare(&settings, None), Err(SettingsError::Zero));
+        assert!(refused(RedisSettings { max_in_flight: 0, ..settings.clone() }));
+        assert!(refused(RedisSettings { deadline: Duration::ZERO, ..settings }));
     }
 }

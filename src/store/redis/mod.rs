@@ -6,10 +6,12 @@
 //! retried here, because a second run of a script that counts is a second count.
 
 mod connection;
+mod fault;
 mod health;
 pub mod keys;
 mod reply;
 pub mod script;
+mod settings;
 
 use std::sync::Arc;
 
@@ -17,9 +19,9 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use self::connection::Connection;
-pub use self::connection::{RedisSettings, SettingsError};
 use self::keys::{Shard, SubjectKeys};
 use self::script::{Call, Script};
+pub use self::settings::{RedisSettings, SettingsError};
 use super::contract::{Challenges, Ledger, Stamped, StoreError, StoreHealth};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::id::Purpose;
@@ -36,6 +38,7 @@ use crate::domain::verify::{SettleCommand, SettleOutcome, Settlement, VerifyComm
 pub struct RedisStore {
     connection: Connection,
     clock: Option<Arc<dyn Clock>>,
+    tells: bool,
 }
 
 impl RedisStore {
@@ -45,7 +48,7 @@ impl RedisStore {
     /// # Errors
     /// When the settings can never work.
     pub fn new(settings: &RedisSettings) -> Result<Self, SettingsError> {
-        Ok(Self { connection: Connection::prepare(settings, None)?, clock: None })
+        Ok(Self { connection: Connection::prepare(settings, None)?, clock: None, tells: true })
     }
 
     /// A store that is driven by this runtime.
@@ -53,13 +56,19 @@ impl RedisStore {
     /// # Errors
     /// When the settings can never work.
     pub fn driven_by(settings: &RedisSettings, runtime: Handle) -> Result<Self, SettingsError> {
-        Ok(Self { connection: Connection::prepare(settings, Some(runtime))?, clock: None })
+        Ok(Self { connection: Connection::prepare(settings, Some(runtime))?, clock: None, tells: true })
     }
 
     /// Decides by this clock instead of the one of Redis. For tests: keys still expire by Redis's.
     #[must_use]
     pub fn on_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock: Some(clock), ..self }
+    }
+
+    /// Tells nothing of what limits counted, which nobody reads without an audit log.
+    #[must_use]
+    pub fn briefly(self) -> Self {
+        Self { tells: false, ..self }
     }
 
     fn script<'k>(&self, script: &'static Script, keys: impl ExactSizeIterator<Item = &'k str>) -> Call {
@@ -88,7 +97,8 @@ impl Challenges for RedisStore {
             challenges = own.challenge_prefix();
         }
         keys.extend(script::buckets(&command.takes));
-        let call = self.script(&script::ADMIT, names(&keys)).text(mode).text(purpose).text(&challenges);
+        let script = if self.tells { &script::ADMIT } else { &script::ADMIT_BRIEFLY };
+        let call = self.script(script, names(&keys)).text(mode).text(purpose).text(&challenges);
         let answer = self.connection.call(&call.takes(&command.takes)).await?;
         reply::admit(answer, command)
     }
@@ -125,8 +135,9 @@ impl Challenges for RedisStore {
         let mut keys = Vec::with_capacity(1 + command.takes.len());
         keys.push(own.challenge(&command.reference));
         keys.extend(script::buckets(&command.takes));
+        let script = if self.tells { &script::VERIFY } else { &script::VERIFY_BRIEFLY };
         let call = self
-            .script(&script::VERIFY, names(&keys))
+            .script(script, names(&keys))
             .text(&own.account_prefix())
             .text(&own.shard().locked_prefix())
             .text(command.subject.as_str())

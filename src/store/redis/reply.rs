@@ -89,13 +89,14 @@ impl Reader {
         self.lock()?.ok_or_else(|| self.wrong("a lock in force"))
     }
 
-    /// What is told of each limit: -1 if it was full, which event of its window was counted, 0 if
+    /// What is told of each limit, if anything is: -1 if it was full, which event of its window was counted, 0 if
     /// neither.
     fn tally(&mut self, takes: &[Take]) -> Read<Tally> {
         let Some(Value::Array(used)) = self.values.next() else {
             return Err(self.wrong("a list of counts"));
         };
-        if used.len() != takes.len() {
+        // A store that tells nothing of limits gives none.
+        if !used.is_empty() && used.len() != takes.len() {
             return Err(self.wrong("a count for each limit"));
         }
         let mut tally = Tally::about(takes);

@@ -22,21 +22,33 @@ const TIME: &str = include_str!("lua/time.lua");
 const LIMITS: &str = include_str!("lua/limits.lua");
 const ACCOUNT: &str = include_str!("lua/account.lua");
 const CHALLENGE: &str = include_str!("lua/challenge.lua");
+const LISTED: &str = include_str!("lua/listed.lua");
 
-/// [`crate::domain::admit::admit`].
-pub static ADMIT: LazyLock<Script> =
-    LazyLock::new(|| Script::of(&[TIME, LIMITS, ACCOUNT, CHALLENGE, include_str!("lua/admit.lua")]));
+/// [`crate::domain::admit::decide`].
+pub static ADMIT: LazyLock<Script> = LazyLock::new(|| Script::of(&[&[TELLING][..], ADMIT_PARTS].concat()));
+/// The same without what is told of limits.
+pub static ADMIT_BRIEFLY: LazyLock<Script> =
+    LazyLock::new(|| Script::of(&[&[BRIEF][..], ADMIT_PARTS].concat()));
 /// [`crate::domain::issue::issue`].
 pub static ISSUE: LazyLock<Script> =
-    LazyLock::new(|| Script::of(&[TIME, ACCOUNT, CHALLENGE, include_str!("lua/issue.lua")]));
-/// [`crate::domain::verify::verify`].
-pub static VERIFY: LazyLock<Script> =
-    LazyLock::new(|| Script::of(&[TIME, LIMITS, ACCOUNT, CHALLENGE, include_str!("lua/verify.lua")]));
+    LazyLock::new(|| Script::of(&[TIME, ACCOUNT, CHALLENGE, LISTED, include_str!("lua/issue.lua")]));
+/// [`crate::domain::verify::decide`].
+pub static VERIFY: LazyLock<Script> = LazyLock::new(|| Script::of(&[&[TELLING][..], VERIFY_PARTS].concat()));
+/// The same without what is told of limits.
+pub static VERIFY_BRIEFLY: LazyLock<Script> =
+    LazyLock::new(|| Script::of(&[&[BRIEF][..], VERIFY_PARTS].concat()));
 /// [`crate::domain::verify::settle`].
 pub static SETTLE: LazyLock<Script> =
     LazyLock::new(|| Script::of(&[TIME, CHALLENGE, include_str!("lua/settle.lua")]));
 /// [`crate::domain::state::State::census`].
 pub static CENSUS: LazyLock<Script> = LazyLock::new(|| Script::of(&[TIME, include_str!("lua/census.lua")]));
+
+const ADMIT_PARTS: &[&str] = &[TIME, LIMITS, ACCOUNT, CHALLENGE, include_str!("lua/admit.lua")];
+const VERIFY_PARTS: &[&str] = &[TIME, LIMITS, ACCOUNT, CHALLENGE, LISTED, include_str!("lua/verify.lua")];
+
+/// Counting the events of windows costs Redis a few microseconds, so it is done only for those who ask.
+const TELLING: &str = "local TELLS = true\n";
+const BRIEF: &str = "local TELLS = false\n";
 
 /// The longest duration that a script is told, in milliseconds: beyond it sums are no longer exact in
 /// a Lua number. It is some 140,000 years.

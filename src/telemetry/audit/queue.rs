@@ -13,7 +13,7 @@ use super::settings::{AuditSettings, Destination};
 use super::sink::Sink;
 use super::writer::Writer;
 use crate::domain::pseudonym::Pseudonyms;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::telemetry::event::Event;
 
 /// Why the audit log cannot be begun.
@@ -131,7 +131,7 @@ impl Audit {
         ended.recv_timeout(patience).is_ok() && self.signals.lost.load(Ordering::Acquire) == 0
     }
 
-    fn put(&self, time: Option<crate::domain::time::Timestamp>, what: What) {
+    fn put(&self, time: Option<Timestamp>, what: What) {
         let time = time.unwrap_or_else(|| self.clock.now());
         let lost = self.signals.lost.swap(0, Ordering::AcqRel);
         match self.orders.try_send(Order::Write(Box::new(Entry { time, lost, what }))) {

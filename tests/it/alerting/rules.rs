@@ -154,7 +154,7 @@ fn rules_name_only_series_that_exist() {
 /// comparisons with "none at all".
 #[test]
 fn every_threshold_is_used_and_no_other_number_is_compared_with() {
-    let thresholds: Vec<_> = rules().into_iter().filter(|rule| is_threshold(rule)).collect();
+    let thresholds: Vec<_> = rules().into_iter().filter(is_threshold).collect();
     let alerts = alerts();
     let slo =
         rules().into_iter().filter(|rule| !is_threshold(rule)).map(|rule| rule.expr).collect::<String>();

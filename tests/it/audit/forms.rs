@@ -9,8 +9,7 @@ use crate::support::sidecar::Start;
 async fn told(world: &World, subject: &str) -> Value {
     let client = world.sidecar.client().with_token(token(subject, "jane.doe@example.com"));
     assert_eq!(client.status("wallet_funding").await.status, 200);
-    let line = world.audit.awaited("decision", |line| line["reason"] == "told").await;
-    line.clone()
+    world.audit.awaited("decision", |line| line["reason"] == "told").await
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
 //! Key sets behind HTTPS: the system's root certificates decide.
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use otp_sidecar::identity::fetch::Fetcher;
 use otp_sidecar::identity::key_set::KeySet;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -16,47 +14,21 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::keys::Signer;
+use crate::support::authority::Authority;
 
 /// Set in the process that stands for a sidecar on a system with roots of its own.
 const URL: &str = "OTP_SIDECAR_TEST_KEY_SET_URL";
 
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    roots: PathBuf,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        let roots =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.pem", std::process::id()));
-        std::fs::write(&roots, pem).unwrap();
-        Self { issuer: Issuer::new(params, key), roots }
-    }
-
-    fn server(&self) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let leaf = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _gone_already = std::fs::remove_file(&self.roots);
-    }
+fn server(authority: &Authority) -> TlsAcceptor {
+    let leaf = authority.leaf("localhost");
+    let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.certificate.der().clone()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 #[tokio::test]
@@ -69,11 +41,11 @@ async fn a_key_set_behind_https_is_taken_from_a_server_that_the_system_trusts() 
     let (ours, other) = (Authority::new("ours"), Authority::new("other"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = tokio::spawn(serve(listener, ours.server()));
+    let server = tokio::spawn(serve(listener, server(&ours)));
 
-    let trusting = on_a_system_with(&ours.roots, port).await;
+    let trusting = on_a_system_with(&ours.file(), port).await;
     assert!(trusting.status.success(), "{}", String::from_utf8_lossy(&trusting.stderr));
-    let doubting = on_a_system_with(&other.roots, port).await;
+    let doubting = on_a_system_with(&other.file(), port).await;
     let said = String::from_utf8_lossy(&doubting.stderr);
     assert!(!doubting.status.success() && said.contains("UnknownIssuer"), "{said}");
     server.abort();

@@ -196,7 +196,7 @@ impl World {
             self.secrets.assert_absent("the log", &said);
         }
         let told = self.audit.text();
-        assert!(told.contains("\"decision\""), "nothing was audited");
+        assert!(told.contains("\"event\""), "nothing was audited");
         self.secrets.assert_absent("the audit log", &told);
         assert_fits_the_schema(&told);
     }

@@ -29,9 +29,10 @@ use otp_sidecar::store::contract::{Challenges, Stamped, StoreError};
 use otp_sidecar::store::outbox::ProcessOutbox;
 use otp_sidecar::telemetry::log::{self, Format};
 use otp_sidecar::telemetry::recorder::Telemetry;
+use otp_sidecar::telemetry::span::Tracer;
 use zeroize::Zeroizing;
 
-use crate::support::client::{Client, JWT_SECRET};
+use crate::support::client::{Client, JWT_SECRET, token};
 use crate::support::sidecar::shipped_policies;
 
 const CHILD: &str = "OTP_TEST_PANICS";
@@ -81,19 +82,21 @@ fn enforcer() -> Enforcer {
         clock,
         max_body: 65_536,
         body_timeout: Duration::from_secs(5),
+        tracer: Tracer::default(),
     })
 }
 
 /// Does something only in the process that the next test starts.
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "the test that starts this process searches the answers too")]
 async fn a_process_in_which_everything_falls() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
     log::start(Format::Json);
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client =
-        Client::new(format!("http://{}", socket.local_addr().unwrap())).as_user("jane.doe@example.com");
+    let client = Client::new(format!("http://{}", socket.local_addr().unwrap()))
+        .with_token(token("jane.doe@example.com", "jane.doe@example.com"));
     let handler = Arc::new(Guarded(Arc::new(enforcer())));
     let serving = tokio::spawn(listener::run(
         socket,

@@ -10,17 +10,25 @@ const STARTS_WITHIN: Duration = Duration::from_secs(20);
 /// A running server. Dropping it kills it, also when the test fails.
 pub struct RedisServer {
     port: u16,
+    other_port: u16,
+    settings: Vec<String>,
     child: Option<Child>,
 }
 
 impl RedisServer {
     /// Starts one.
     pub fn start() -> Self {
+        Self::start_with(|_| Vec::new())
+    }
+
+    /// Starts one with further settings, which may use another free port.
+    pub fn start_with(settings: impl Fn(u16) -> Vec<String>) -> Self {
         for _ in 0..5 {
-            let port = free_port();
-            // Somebody else may take the port between asking for it and using it.
-            if let Some(child) = run(port) {
-                return Self { port, child: Some(child) };
+            let (port, other_port) = (free_port(), free_port());
+            let settings = settings(other_port);
+            // Somebody else may take a port between asking for it and using it.
+            if let Some(child) = run(port, &settings) {
+                return Self { port, other_port, settings, child: Some(child) };
             }
         }
         panic!("redis-server does not start; is it installed?");
@@ -29,6 +37,11 @@ impl RedisServer {
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// The other port that its settings may use.
+    pub fn other_port(&self) -> u16 {
+        self.other_port
     }
 
     /// Kills it as an out-of-memory killer would, and waits until it is gone.
@@ -45,7 +58,7 @@ impl RedisServer {
         let began = Instant::now();
         while self.child.is_none() {
             assert!(began.elapsed() < STARTS_WITHIN, "port {} is not free again", self.port);
-            self.child = run(self.port);
+            self.child = run(self.port, &self.settings);
         }
     }
 
@@ -60,8 +73,7 @@ impl RedisServer {
     }
 
     fn signal(&self, signal: &str) {
-        let pid = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        super::signal::send(signal, self.child.as_ref().unwrap().id());
     }
 
     /// Sends one command on a connection of its own and waits for the answer.
@@ -95,9 +107,10 @@ fn process_id(port: u16) -> Option<u32> {
 }
 
 /// A child that answers connections, or none when it ended at once.
-fn run(port: u16) -> Option<Child> {
+fn run(port: u16, settings: &[String]) -> Option<Child> {
     let mut child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(settings)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::backend::Backend;
 use super::client::{Client, JWT_SECRET};
 use super::redis::RedisServer;
+use super::signal;
 
 /// How long anything may take on a busy machine before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -201,8 +202,7 @@ impl Sidecar {
 
     /// Sends a signal such as `-TERM`.
     pub fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.pid().to_string()]).status().unwrap();
-        assert!(status.success());
+        signal::send(signal, self.pid());
     }
 
     /// Waits until the process has ended.

@@ -15,3 +15,10 @@ pub async fn until(what: &str, within: Duration, mut is_so: impl AsyncFnMut() ->
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// The middle one of several measurements: what is usual, whatever a busy machine did to one of them.
+pub fn usual(measured: &[Duration]) -> Duration {
+    let mut sorted = measured.to_vec();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2]
+}

@@ -2,8 +2,7 @@
 -- ARGV: now, the number of shards.
 local counts, shards, total = { now }, tonumber(ARGV[2]), 0
 for i, key in ipairs(KEYS) do
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%d', now))
-  total = total + redis.call('ZCARD', key)
+  total = total + redis.call('ZCOUNT', key, string.format('(%d', now), '+inf')
   if i % shards == 0 then
     counts[#counts + 1], total = total, 0
   end

@@ -46,6 +46,5 @@ redis.call('PEXPIREAT', KEYS[1], remembered)
 redis.call('HSET', KEYS[2], 'pending', reference, 'pending_until', remembered)
 local account_until = stored[1] and account_expires(account_of(stored[1])) or 0
 redis.call('PEXPIREAT', KEYS[2], string.format('%d', math.max(remembered, account_until)))
-redis.call('ZADD', KEYS[3], string.format('%d', expires), subject)
-redis.call('PEXPIREAT', KEYS[3], string.format('%d', math.max(expires, now + A_DAY)))
+list_until(KEYS[3], subject, expires, A_DAY)
 return { now, 'issued', expires }

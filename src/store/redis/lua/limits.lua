@@ -3,7 +3,8 @@
 -- Kinds: 's' shared, 'o' own, 'f' own and counting failures only.
 local takes, first_key, first_arg = 0, 0, 0
 local full, opens
--- What is told of each limit: -1 if it was full, which event of its window was counted, 0 if neither.
+-- What is told of each limit, if anything is to be told (TELLS): -1 if it was full, which event of its
+-- window was counted, 0 if neither.
 local used = {}
 
 local function kind_of(i)
@@ -23,7 +24,9 @@ local function is_full(i)
   if not opens or at > opens then
     full, opens = i + 1, at
   end
-  used[i + 1] = -1
+  if TELLS then
+    used[i + 1] = -1
+  end
   return true
 end
 
@@ -59,7 +62,7 @@ local function record(i)
     length = max
   end
   -- Before the key gets its end, which a short window may have reached by now.
-  if max <= COUNTED_UP_TO then
+  if TELLS and max <= COUNTED_UP_TO then
     used[i + 1] = later_than(now - per, key, length)
   end
   redis.call('PEXPIREAT', key, string.format('%d', now + per))
@@ -67,7 +70,9 @@ end
 
 local function take_shared()
   for i = 0, takes - 1 do
-    used[i + 1] = 0
+    if TELLS then
+      used[i + 1] = 0
+    end
     if kind_of(i) == 's' and not is_full(i) then
       record(i)
     end

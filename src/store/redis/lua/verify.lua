@@ -94,8 +94,6 @@ elseif left <= 0 then
 end
 keep_account(account_key, account, stored[2])
 if lock_until then
-  local locked_key = ARGV[3] .. purpose
-  redis.call('ZADD', locked_key, string.format('%d', lock_until), ARGV[4])
-  redis.call('PEXPIREAT', locked_key, string.format('%d', math.max(lock_until, now + REMEMBERED_FOR)))
+  list_until(ARGV[3] .. purpose, ARGV[4], lock_until, REMEMBERED_FOR)
 end
 return { now, used, 'mismatch', purpose, failures, account.failures, left, lock }
