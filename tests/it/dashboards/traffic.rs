@@ -130,7 +130,7 @@ impl Scene {
         let promised = answer.json()["otpSent"] == true;
         let Some(code) = self.code(&format!("{name}-{round}"), promised).await else { return };
         let reference = answer.json()["transactionReference"].as_str().unwrap_or_default().to_owned();
-        if round % 4 == 0 {
+        if round.is_multiple_of(4) {
             user.verify(&reference, &wrong(&code)).await;
         }
         user.verify(&reference, &code).await;
