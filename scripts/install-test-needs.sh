@@ -110,11 +110,32 @@ unpack() {
   say "unpacking $* into $venv"
   local folder
   folder=$(mktemp -d)
+  fetch "$package" "$folder"
+  for program in "$@"; do
+    install -m 755 "$folder/unpacked/usr/bin/$program" "$venv/bin/$program"
+  done
+  rm -rf "$folder"
+}
+
+fetch() {
+  local package=$1 folder=$2
   (cd "$folder" && apt-get download -qq "$package") ||
     { as_root apt-get update -qq && (cd "$folder" && apt-get download -qq "$package"); }
   dpkg-deb --extract "$folder/$package"_*.deb "$folder/unpacked"
-  for program in "$@"; do
-    install -m 755 "$folder/unpacked/usr/bin/$program" "$venv/bin/$program"
+}
+
+# Debian's Alertmanager does not start without its templates, and looks for them in this one place.
+place_templates_of_alertmanager() {
+  local place=usr/share/prometheus/alertmanager
+  [ ! -f "/$place/default.tmpl" ] || return 0
+  # Other builds carry theirs in the program.
+  grep -qaF "/$place" "$(PATH="$PWD/$venv/bin:$PATH" command -v prometheus-alertmanager)" || return 0
+  say "placing the templates of Alertmanager into /$place"
+  local folder template
+  folder=$(mktemp -d)
+  fetch prometheus-alertmanager "$folder"
+  for template in "$folder/unpacked/$place"/*.tmpl; do
+    as_root install -D -m 644 "$template" "/$place/${template##*/}"
   done
   rm -rf "$folder"
 }
@@ -124,5 +145,6 @@ install_system_packages
 install_python_packages
 unpack prometheus prometheus promtool
 unpack prometheus-alertmanager prometheus-alertmanager amtool
+place_templates_of_alertmanager
 install_node
 install_node_packages
