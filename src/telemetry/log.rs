@@ -91,19 +91,22 @@ fn until(lock: Lock) -> String {
 pub(super) fn held_back(kind: &'static str, name: &str, hits: u64) {
     match kind {
         LIMIT => warn!(limit = name, hits, "rate limit hit"),
+        RECIPIENT => warn!(route = name, hits, "a code was asked for to another address"),
         _ => warn!(reason = name, hits, "OTP verification failed"),
     }
 }
 
-/// What lines are held back by: the limit that refused, or the reason of a refused verification.
+/// What lines are held back by: the limit that refused, the route on which a code was asked for to another
+/// address, or the reason of a refused verification.
 const LIMIT: &str = "limit";
+const RECIPIENT: &str = "recipient";
 const VERIFICATION: &str = "verification";
 
 /// Writes the line of an event, if it has one.
 pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) {
     let user = |actor: &Actor<'_>| actor.subject.map(|subject| names.shown(subject)).unwrap_or_default();
     match event {
-        Event::Decided { actor, reason } => decided(actor, *reason, &user),
+        Event::Decided { actor, reason } => decided(actor, *reason, &user, throttle),
         Event::CodeIssued { actor, purpose, recipient, expires_in, .. } => {
             info!(userId = user(actor), purpose = %purpose, email = recipient.masked(),
                 expiresIn = expires_in.as_secs(), decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span,
@@ -156,11 +159,13 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
 }
 
 /// What a client got wrong is told for `debug` only: anybody could fill the log with it. An address that
-/// is not the caller's is another matter, because a stolen token looks like that.
-fn decided(actor: &Actor<'_>, reason: Reason, user: &dyn Fn(&Actor<'_>) -> String) {
+/// is not the caller's is another matter, because a stolen token looks like that. It is looked at before the
+/// limits, so it may come as often as anybody likes.
+fn decided(actor: &Actor<'_>, reason: Reason, user: &dyn Fn(&Actor<'_>) -> String, throttle: &Throttle) {
     match reason {
         Reason::RecipientMismatch => {
-            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
+            let Some(hits) = throttle.admit(RECIPIENT, actor.route.as_str(), Instant::now()) else { return };
+            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(), hits = (hits > 1).then_some(hits),
                 decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "a code was asked for to another address");
         }
         _ if outcome(reason) == "failed" => {
