@@ -247,7 +247,7 @@ fn tracing_of(config: &Config, telemetry: &Telemetry) -> anyhow::Result<(Tracer,
         tracing::warn!("{warning}");
     }
     let (tracer, exporter) = export::prepare(settings, telemetry.metrics().spans())?;
-    tracing::info!(endpoint = settings.endpoint, "traces are exported");
+    tracing::info!(endpoint = settings.shown_endpoint(), "traces are exported");
     Ok((tracer, Some(exporter)))
 }
 

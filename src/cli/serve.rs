@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
+use crate::config::Config;
 use crate::config::flags::ServeFlags;
 use crate::telemetry::log;
 
@@ -26,6 +27,12 @@ pub(super) fn run(flags: ServeFlags) -> ExitCode {
         Err(problems) => return refuse(&problems),
     };
     log::start(config.log);
+    let code = serve(config);
+    log::finish();
+    code
+}
+
+fn serve(config: Config) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&[format!("the system gives no runtime: {error}")]),

@@ -2,13 +2,16 @@
 //! `locked_until`, …). Addresses are masked; codes and tokens are not within reach.
 
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use super::event::{Actor, Event};
 use super::label::outcome;
+use super::stderr::Lines;
 use super::throttle::Throttle;
 use crate::domain::lockout::Lock;
 use crate::domain::pseudonym::Pseudonyms;
@@ -23,12 +26,39 @@ pub enum Format {
     Pretty,
 }
 
+/// How long the last lines may take to be written.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same after a panic, which may be the end of the process. Everything else goes on only then.
+const PATIENCE_OF_A_PANIC: Duration = Duration::from_millis(100);
+
+static LINES: OnceLock<Arc<Lines>> = OnceLock::new();
+
+/// Standard error, by way of a thread of its own if the system gives one.
+fn writer() -> BoxMakeWriter {
+    match Lines::start(std::io::stderr()) {
+        Ok(lines) => BoxMakeWriter::new(Arc::clone(LINES.get_or_init(|| Arc::new(lines)))),
+        Err(_) => BoxMakeWriter::new(std::io::stderr),
+    }
+}
+
+/// Waits until the lines that were told are written, before an end.
+pub fn finish() {
+    wait(PATIENCE);
+}
+
+fn wait(patience: Duration) {
+    if let Some(lines) = LINES.get() {
+        lines.finish(patience);
+    }
+}
+
 /// Starts writing lines to standard error, as `RUST_LOG` filters them: `info` if it says nothing, and
 /// also, with a warning, if it is not understood. From now on a panic is a line that does not repeat the
 /// panic's message, since that could quote what it tripped over.
 pub fn start(format: Format) {
     let (filter, problem) = filter("info");
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer());
     // A second start, as tests may cause it, keeps the first one's settings.
     let _already_started = match format {
         Format::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),
@@ -41,6 +71,7 @@ pub fn start(format: Format) {
         let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
         let thread = std::thread::current().name().map(str::to_owned);
         error!(place, thread, "a fault in the sidecar");
+        wait(PATIENCE_OF_A_PANIC);
     }));
 }
 
@@ -91,19 +122,22 @@ fn until(lock: Lock) -> String {
 pub(super) fn held_back(kind: &'static str, name: &str, hits: u64) {
     match kind {
         LIMIT => warn!(limit = name, hits, "rate limit hit"),
+        RECIPIENT => warn!(route = name, hits, "a code was asked for to another address"),
         _ => warn!(reason = name, hits, "OTP verification failed"),
     }
 }
 
-/// What lines are held back by: the limit that refused, or the reason of a refused verification.
+/// What lines are held back by: the limit that refused, the route on which a code was asked for to another
+/// address, or the reason of a refused verification.
 const LIMIT: &str = "limit";
+const RECIPIENT: &str = "recipient";
 const VERIFICATION: &str = "verification";
 
 /// Writes the line of an event, if it has one.
 pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) {
     let user = |actor: &Actor<'_>| actor.subject.map(|subject| names.shown(subject)).unwrap_or_default();
     match event {
-        Event::Decided { actor, reason } => decided(actor, *reason, &user),
+        Event::Decided { actor, reason } => decided(actor, *reason, &user, throttle),
         Event::CodeIssued { actor, purpose, recipient, expires_in, .. } => {
             info!(userId = user(actor), purpose = %purpose, email = recipient.masked(),
                 expiresIn = expires_in.as_secs(), decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span,
@@ -156,11 +190,13 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
 }
 
 /// What a client got wrong is told for `debug` only: anybody could fill the log with it. An address that
-/// is not the caller's is another matter, because a stolen token looks like that.
-fn decided(actor: &Actor<'_>, reason: Reason, user: &dyn Fn(&Actor<'_>) -> String) {
+/// is not the caller's is another matter, because a stolen token looks like that. It is looked at before the
+/// limits, so it may come as often as anybody likes.
+fn decided(actor: &Actor<'_>, reason: Reason, user: &dyn Fn(&Actor<'_>) -> String, throttle: &Throttle) {
     match reason {
         Reason::RecipientMismatch => {
-            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
+            let Some(hits) = throttle.admit(RECIPIENT, actor.route.as_str(), Instant::now()) else { return };
+            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(), hits = (hits > 1).then_some(hits),
                 decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "a code was asked for to another address");
         }
         _ if outcome(reason) == "failed" => {

@@ -16,3 +16,4 @@ pub mod recorder;
 mod throttle;
 pub mod sampling;
 pub mod span;
+mod stderr;

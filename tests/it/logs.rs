@@ -81,6 +81,37 @@ async fn whoever_hammers_a_lock_does_not_fill_the_log() {
 }
 
 #[tokio::test]
+async fn whoever_asks_for_codes_to_another_address_does_not_fill_the_log() {
+    let backend = Backend::start().await;
+    let sidecar = Start::before(&backend.url()).ready();
+    let client = sidecar.client().as_user("jane");
+    for _ in 0..50 {
+        assert_eq!(client.send("wallet_funding", "other@example.com").await.status, 403);
+    }
+    let told = || said(&sidecar, "a code was asked for to another address");
+    let hits = || told().iter().map(|line| line["hits"].as_u64().unwrap_or(1)).sum::<u64>();
+    until("the rest is told", PATIENCE, async || hits() == 50).await;
+    assert!(told().len() <= 8, "{:#?}", told());
+}
+
+#[tokio::test]
+async fn nobody_waits_for_whoever_does_not_read_the_log() {
+    let sidecar = Start::before("http://127.0.0.1:1").ready();
+    sidecar.reads_log(false);
+    let client = sidecar.client();
+    // Each leaves a line of some 200 bytes; a pipe holds 64 KiB.
+    let ask = async {
+        for _ in 0..1_000 {
+            assert_eq!(client.get("/any").await.status, 502);
+        }
+    };
+    tokio::time::timeout(PATIENCE, ask).await.expect("requests are answered");
+    sidecar.reads_log(true);
+    until("all is told", PATIENCE, async || said(&sidecar, "the upstream did not answer").len() == 1_000)
+        .await;
+}
+
+#[tokio::test]
 async fn a_level_that_is_not_understood_is_told_and_does_not_silence_the_log() {
     let backend = Backend::start().await;
     for wrong in ["debgu", "info,otp_sidecar=loud"] {

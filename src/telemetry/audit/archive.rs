@@ -118,7 +118,8 @@ fn is_stamped(text: &str) -> bool {
 
 fn compress(rotated: &Path) -> io::Result<()> {
     let unfinished = suffixed(rotated, UNFINISHED);
-    let target = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    // New, so that it is nobody else's and no link to another file: what a crash has left is gone by now.
+    let target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     let mut encoder = GzEncoder::new(target, Compression::fast());
     io::copy(&mut File::open(rotated)?, &mut encoder)?;
     encoder.finish()?.sync_all()?;
@@ -136,6 +137,21 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_a_compressed_file_does_not_lead_elsewhere() {
+        let folder = std::env::temp_dir().join(format!("otp-sidecar-archive-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (rotated, other) = (folder.join("a.20261122T150700123Z"), folder.join("other"));
+        std::fs::write(&rotated, "line\n").unwrap();
+        std::fs::write(&other, "kept").unwrap();
+        std::os::unix::fs::symlink(&other, suffixed(&rotated, UNFINISHED)).unwrap();
+        assert!(compress(&rotated).is_err());
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "kept");
+        tidy(&folder.join("a"), 1).unwrap();
+        assert!(compressed(&rotated).is_file() && !rotated.exists());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn only_what_a_rotation_made_is_looked_after() {

@@ -49,7 +49,7 @@ impl RotatingFile {
         }
         let opened = open(path).and_then(|(file, whole)| Ok((begun(&file, clock.as_ref())?, file, whole)));
         let (begun, file, length) = opened.map_err(|error| AuditError::file(path, advice(&error)))?;
-        let archive = Archive::start(path, settings.keep).map_err(AuditError::Thread)?;
+        let archive = Archive::start(&behind(path), settings.keep).map_err(AuditError::Thread)?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -141,20 +141,25 @@ impl RotatingFile {
 
     /// Puts the file aside and begins another. If that fails, the old one goes on.
     fn rotate(&mut self) {
+        // A device or a pipe is not ours to rename, and nothing stays in it.
+        if !self.file.metadata().is_ok_and(|found| found.is_file()) {
+            return;
+        }
         self.sync();
         let now = self.clock.now();
-        let rotated = aside(&self.path, now);
-        let done = std::fs::rename(&self.path, &rotated).and_then(|()| {
+        let path = behind(&self.path);
+        let rotated = aside(&path, now);
+        let done = std::fs::rename(&path, &rotated).and_then(|()| {
             open(&self.path).inspect_err(|_| {
                 // Without a new file the old one goes on, under its old name.
-                let _still_aside = std::fs::rename(&rotated, &self.path);
+                let _still_aside = std::fs::rename(&rotated, &path);
             })
         });
         match done {
             Ok((file, length)) => {
                 (self.file, self.length, self.begun, self.stuck) = (file, length, now, false);
                 // A rename that a power cut undoes only leaves one file longer.
-                let _not_synced = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
+                let _not_synced = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
                 self.archive.look();
             }
             Err(error) => {
@@ -164,6 +169,11 @@ impl RotatingFile {
             }
         }
     }
+}
+
+/// The file behind a link: otherwise the link would be put aside.
+fn behind(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The folder that a file is in.
@@ -225,5 +235,63 @@ fn advice(error: &io::Error) -> String {
         io::ErrorKind::ResourceBusy => format!("{error}: give each sidecar a file of its own"),
         io::ErrorKind::ReadOnlyFilesystem => format!("{error}: mount a volume there, or write to stdout"),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::super::settings::Destination;
+    use super::*;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::default().plus(Duration::from_secs(1_000_000_000))
+        }
+    }
+
+    /// Writes two lines through a link to this, of which each fills a file: how many entries
+    /// the folder of the link then has.
+    fn written_through_a_link_to(target: &Path, name: &str) -> usize {
+        let folder = std::env::temp_dir().join(format!("otp-sidecar-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let link = folder.join("audit.jsonl");
+        symlink(target, &link).unwrap();
+        let settings = AuditSettings {
+            destination: Destination::File(link.clone()),
+            max_size: 10,
+            max_age: Duration::from_secs(3_600),
+            keep: 3,
+            queue: 1,
+        };
+        let mut file = RotatingFile::open(&link, &settings, Arc::new(Still)).unwrap();
+        for line in ["1234567890\n", "abcdefghij\n"] {
+            file.append(line.as_bytes()).unwrap();
+        }
+        assert!(link.is_symlink(), "the link was put aside");
+        let entries = std::fs::read_dir(&folder).unwrap().count();
+        let _left_behind = std::fs::remove_dir_all(&folder);
+        entries
+    }
+
+    #[test]
+    fn behind_a_link_the_file_itself_is_rotated() {
+        let folder = std::env::temp_dir().join(format!("otp-sidecar-real-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let beside_the_link = written_through_a_link_to(&folder.join("real.jsonl"), "link");
+        assert_eq!(beside_the_link, 1);
+        assert_eq!(std::fs::read_to_string(folder.join("real.jsonl")).unwrap(), "abcdefghij\n");
+        assert!(std::fs::read_dir(&folder).unwrap().count() > 1, "nothing was put aside");
+        // The thread that compresses may still be at it.
+        let _left_behind = std::fs::remove_dir_all(&folder);
+    }
+
+    #[test]
+    fn a_device_is_never_put_aside() {
+        let beside_the_link = written_through_a_link_to(Path::new("/dev/null"), "device");
+        assert_eq!(beside_the_link, 1);
     }
 }

@@ -76,7 +76,8 @@ impl CollectorClient {
     /// # Errors
     /// When the certificates for `https` cannot be had.
     pub fn new(endpoint: &str, roots: Option<&Path>, attempt: Duration) -> Result<Self, ClientError> {
-        let client = if endpoint.starts_with("https:") {
+        let is_https = endpoint.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        let client = if is_https {
             Connection::Tls(Client::builder(TokioExecutor::new()).build(tls(roots)?))
         } else {
             Connection::Plain(Client::builder(TokioExecutor::new()).build_http())
@@ -149,4 +150,18 @@ fn read_roots(path: &Path) -> Result<RootCertStore, ClientError> {
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_in_capitals_is_the_same_scheme() {
+        for endpoint in ["https://collector/", "HTTPS://collector/"] {
+            let roots = Some(Path::new("/nowhere/roots.pem"));
+            let made = CollectorClient::new(endpoint, roots, Duration::from_secs(1));
+            assert!(matches!(made, Err(ClientError::Certificate { .. })), "{endpoint}");
+        }
+    }
 }

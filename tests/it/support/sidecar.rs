@@ -36,6 +36,8 @@ struct Log {
     lines: Mutex<Vec<String>>,
     grew: Condvar,
     ended: Mutex<bool>,
+    unread: Mutex<bool>,
+    read_on: Condvar,
 }
 
 /// How to start one.
@@ -111,6 +113,8 @@ impl Start {
         let (pipe, shared) = (child.stderr.take().unwrap(), Arc::clone(&log));
         std::thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                let unread = shared.unread.lock().unwrap();
+                drop(shared.read_on.wait_while(unread, |unread| *unread).unwrap());
                 shared.lines.lock().unwrap().push(line);
                 shared.grew.notify_all();
             }
@@ -180,6 +184,12 @@ impl Sidecar {
         let found =
             tokio::task::spawn_blocking(move || log.wait(|line| line.contains(wanted))).await.unwrap();
         found.unwrap_or_else(|| panic!("no line with {wanted:?} in {:#?}", self.lines()))
+    }
+
+    /// Whether anybody reads what it writes to standard error. At first somebody does.
+    pub fn reads_log(&self, reads: bool) {
+        *self.log.unread.lock().unwrap() = !reads;
+        self.log.read_on.notify_all();
     }
 
     /// Every log line so far.

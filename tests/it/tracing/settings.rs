@@ -97,6 +97,15 @@ fn other_root(folder: &Folder) -> PathBuf {
 }
 
 #[tokio::test]
+async fn a_key_in_the_query_of_the_endpoint_is_sent_and_not_logged() {
+    let (backend, collector) = (Backend::start().await, Collector::start().await);
+    let endpoint = format!("{}/v1/traces?key=hunter2", collector.url());
+    let sidecar = traced(&backend, &collector).env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &endpoint).ready();
+    let lines = sidecar.lines().concat();
+    assert!(lines.contains("traces are exported") && !lines.contains("hunter2"), "{lines}");
+}
+
+#[tokio::test]
 async fn what_has_no_effect_is_told_at_start() {
     let (backend, collector) = (Backend::start().await, Collector::start().await);
     let sidecar = traced(&backend, &collector)

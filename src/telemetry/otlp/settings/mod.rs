@@ -12,7 +12,7 @@ use crate::telemetry::sampling::Sampler;
 /// Where spans go, which, and how.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The whole URL that batches are posted to. It holds no password.
+    /// The whole URL that batches are posted to. Its query may hold a key: [`Self::shown_endpoint`] has none.
     pub endpoint: String,
     /// How long one export may take, with its retries.
     pub timeout: Duration,
@@ -30,6 +30,13 @@ pub struct Settings {
     pub delay: Duration,
     /// What is set and has no effect here.
     pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// The endpoint for log lines: without its query, where some collectors take their key.
+    pub fn shown_endpoint(&self) -> &str {
+        self.endpoint.split(['?', '#']).next().unwrap_or_default()
+    }
 }
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -130,16 +137,21 @@ impl Reader<'_> {
             return None;
         };
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        let Some(authority) = uri.authority().filter(|_| is_http) else {
+        if !is_http || uri.authority().is_none() {
             self.problem(&name, format_args!("is no http or https URL: {advice}"));
             return None;
-        };
-        if authority.as_str().contains('@') {
+        }
+        // Also behind the authority: a password with a slash in it ends that early.
+        if text.contains('@') {
             self.problem(&name, "holds a name or a password: put it into OTEL_EXPORTER_OTLP_HEADERS instead");
             return None;
         }
         // Only the variable for all signals is a base that each signal adds its path to.
         let is_whole = name == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+        if !is_whole && text.contains(['?', '#']) {
+            self.problem(&name, "has a query: write the whole URL into OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+            return None;
+        }
         Some(if is_whole { text } else { format!("{}/v1/traces", text.trim_end_matches('/')) })
     }
 

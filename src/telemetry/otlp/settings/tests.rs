@@ -69,6 +69,9 @@ fn what_is_wrong_is_named_and_a_value_that_may_be_secret_is_not_repeated() {
     for (variable, value) in [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:hunter2@collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:12/hunter2@collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318?key=hunter2"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318#hunter2"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix:/hunter2"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://a b"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
@@ -96,6 +99,13 @@ fn what_is_wrong_is_named_and_a_value_that_may_be_secret_is_not_repeated() {
     }
     let all = given(&[ENDPOINT, ("OTEL_TRACES_SAMPLER", "x"), ("OTEL_BSP_SCHEDULE_DELAY", "x")]).unwrap_err();
     assert_eq!(all.len(), 2);
+}
+
+#[test]
+fn a_key_in_the_query_is_sent_and_not_shown() {
+    let settings = with(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://other/path?key=hunter2")]);
+    assert_eq!(settings.endpoint, "https://other/path?key=hunter2");
+    assert_eq!(settings.shown_endpoint(), "https://other/path");
 }
 
 #[test]
