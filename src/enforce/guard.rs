@@ -8,7 +8,7 @@ use http_body::Body as _;
 
 use super::audit::Allowed;
 use super::context::Context;
-use super::{Enforcer, failure, note_call, unanswered};
+use super::{Enforcer, failure, unanswered};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::reason::Reason;
 use crate::identity::jwt::IdentityError;
@@ -26,6 +26,7 @@ use crate::proxy::headers;
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
+use crate::telemetry::span::Trace;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -188,20 +189,37 @@ impl Enforcer {
         request
     }
 
+    /// Forwards within the request's trace.
+    pub(super) async fn ask_upstream(
+        &self,
+        trace: &Trace,
+        admission: Admission,
+        mut request: Request<Body>,
+        care: Care,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let call = trace.call(request.method(), &self.upstream_address);
+        trace.hand_on(call.as_ref(), request.headers_mut());
+        let result = self.parts.upstream.forward(admission, request, care).await;
+        if let Some(call) = call {
+            match &result {
+                Ok(response) => call.answered(response.status()),
+                Err(error) => call.failed(failure(error)),
+            }
+        }
+        result
+    }
+
     /// Forwards, and notes how that went.
     pub(super) async fn forward(
         &self,
         context: &Context,
         admission: Admission,
-        mut request: Request<Body>,
+        request: Request<Body>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         context.trace.let_through();
         let begun = std::time::Instant::now();
-        let call = context.trace.call(request.method(), &self.upstream_address);
-        context.trace.hand_on(call.as_deref(), request.headers_mut());
-        let result = self.parts.upstream.forward(admission, request, care).await;
-        note_call(call, &result);
+        let result = self.ask_upstream(&context.trace, admission, request, care).await;
         let word = result.as_ref().err().map(failure);
         self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {

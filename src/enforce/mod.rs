@@ -19,7 +19,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::Either;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -37,7 +36,7 @@ use crate::proxy::{head, headers};
 use crate::store::contract::{Challenges, Outbox};
 use crate::telemetry::event::{Actor, Event};
 use crate::telemetry::recorder::Telemetry;
-use crate::telemetry::span::{RequestSpan, ServerAddress, Span, Trace, Tracer};
+use crate::telemetry::span::{ServerAddress, Trace, Tracer};
 
 use context::Context;
 use guard::{other_method, preflight};
@@ -93,33 +92,19 @@ impl Enforcer {
     }
 
     /// Answers one request, in a span of its own if its trace is recorded.
-    ///
-    /// No `async fn`: one around another would move each request once more.
-    pub fn handle(
-        self: &Arc<Self>,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> impl Future<Output = Response<Body>> + Send {
+    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let in_force = self.parts.policy.current();
         let trace = self.parts.tracer.begin(request.headers());
-        match trace.request() {
-            None => Either::Left(self.answer(in_force, request, peer, trace)),
-            Some(span) => Either::Right(Box::pin(self.answer_in(span, in_force, request, peer, trace))),
+        let span = trace.request().map(|mut span| {
+            let forwarding = in_force.forwarding(peer.ip());
+            let scheme = headers::client_scheme(request.headers(), &forwarding);
+            span.asked(request.method(), request.version(), scheme);
+            span
+        });
+        let response = self.answer(in_force, request, peer, &trace).await;
+        if let Some(span) = span {
+            span.answered(response.status());
         }
-    }
-
-    async fn answer_in(
-        self: &Arc<Self>,
-        mut span: Box<RequestSpan>,
-        in_force: Arc<InForce>,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        trace: Trace,
-    ) -> Response<Body> {
-        let scheme = headers::client_scheme(request.headers(), &in_force.forwarding(peer.ip()));
-        span.asked(request.method(), request.version(), scheme);
-        let response = self.answer(in_force, request, peer, trace).await;
-        span.answered(response.status());
         response
     }
 
@@ -128,9 +113,8 @@ impl Enforcer {
         in_force: Arc<InForce>,
         request: Request<Incoming>,
         peer: SocketAddr,
-        trace: Trace,
+        trace: &Trace,
     ) -> Response<Body> {
-        let trace = &trace;
         let begun = Instant::now();
         let mut request = request.map(Body::from);
         if let Err(problem) =
@@ -196,11 +180,8 @@ impl Enforcer {
         let origin = request.headers().get(http::header::ORIGIN).cloned();
         headers::prepare_request(request.headers_mut(), &forwarding);
         let telemetry = &self.parts.telemetry;
-        let call = trace.call(&method, &self.upstream_address);
-        trace.hand_on(call.as_deref(), request.headers_mut());
-        let forwarded = self.parts.upstream.forward(admission, request, Care::Plain).await;
+        let forwarded = self.ask_upstream(trace, admission, request, Care::Plain).await;
         let took = begun.elapsed();
-        note_call(call, &forwarded);
         let response = match forwarded {
             Ok(response) => {
                 telemetry.upstream(None, took, None);
@@ -280,15 +261,6 @@ impl Enforcer {
         }
         self.refused(context, denial);
         respond::deny(denial, &context.in_force.snapshot.cors, context.origin.as_ref(), &context.request)
-    }
-}
-
-/// Ends the span of a call to the upstream.
-fn note_call(call: Option<Box<Span>>, result: &Result<Response<Body>, UpstreamError>) {
-    match (call, result) {
-        (None, _) => {}
-        (Some(call), Ok(response)) => call.answered(response.status()),
-        (Some(call), Err(error)) => call.failed(failure(error)),
     }
 }
 

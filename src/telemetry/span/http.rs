@@ -63,15 +63,15 @@ impl RequestSpan {
 }
 
 impl Trace {
-    /// A call to the upstream. Boxed: whoever waits for the answer is moved for each request.
-    pub fn call(&self, method: &Method, server: &ServerAddress) -> Option<Box<Span>> {
+    /// A call to the upstream.
+    pub fn call(&self, method: &Method, server: &ServerAddress) -> Option<Span> {
         let mut span = self.ask("HTTP", SpanKind::Client)?;
         set_method(&mut span, method);
         span.attributes.push(KeyValue::new("server.address", server.address.clone()));
         if let Some(port) = server.port {
             span.set("server.port", i64::from(port));
         }
-        Some(Box::new(span))
+        Some(span)
     }
 }
 
