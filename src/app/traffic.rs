@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{oneshot, watch};
 
@@ -54,7 +53,7 @@ pub struct Traffic {
 struct Guarded(Arc<Enforcer>);
 
 impl Handler for Guarded {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Box<Request<Body>>, peer: SocketAddr) -> Response<Body> {
         self.0.handle(request, peer).await
     }
 }

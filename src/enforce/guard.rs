@@ -194,7 +194,7 @@ impl Enforcer {
         &self,
         trace: &Trace,
         admission: Admission,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         let call = trace.call(request.method(), &self.upstream_address);
@@ -219,7 +219,7 @@ impl Enforcer {
     ) -> Result<Response<Body>, UpstreamError> {
         context.trace.let_through();
         let begun = std::time::Instant::now();
-        let result = self.ask_upstream(&context.trace, admission, request, care).await;
+        let result = self.ask_upstream(&context.trace, admission, Box::new(request), care).await;
         let word = result.as_ref().err().map(failure);
         self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {

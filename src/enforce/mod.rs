@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::code::Entropy;
@@ -92,7 +91,7 @@ impl Enforcer {
     }
 
     /// Answers one request, in a span of its own if its trace is recorded.
-    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    pub async fn handle(self: &Arc<Self>, request: Box<Request<Body>>, peer: SocketAddr) -> Response<Body> {
         let in_force = self.parts.policy.current();
         let trace = self.parts.tracer.begin(request.headers());
         let span = trace.request().map(|mut span| {
@@ -111,12 +110,11 @@ impl Enforcer {
     async fn answer(
         self: &Arc<Self>,
         in_force: Arc<InForce>,
-        request: Request<Incoming>,
+        mut request: Box<Request<Body>>,
         peer: SocketAddr,
         trace: &Trace,
     ) -> Response<Body> {
         let begun = Instant::now();
-        let mut request = request.map(Body::from);
         if let Err(problem) =
             head::check(request.method(), request.uri(), request.version(), request.headers())
         {
@@ -135,6 +133,7 @@ impl Enforcer {
             },
             Found::Preflight { admission, spelling } => match preflight(&request, &spelling) {
                 Ok(request) => {
+                    let request = Box::new(request);
                     Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, begun)).await
                 }
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
@@ -142,7 +141,7 @@ impl Enforcer {
             Found::Route { route, spelling } => {
                 let context = Context::new(&self.parts, &in_force, route, &request, peer.ip(), trace);
                 let spelling = spelling.into_owned();
-                Box::pin(self.guard_to_the_end(context, spelling, request, begun)).await
+                Box::pin(self.guard_to_the_end(context, spelling, *request, begun)).await
             }
             Found::Refused { route: None, denial } => self.refuse_unread(&in_force, &request, denial, begun),
             Found::Refused { route: Some(route), denial } => {
@@ -170,7 +169,7 @@ impl Enforcer {
         &self,
         in_force: &InForce,
         admission: Admission,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
         peer: IpAddr,
         trace: &Trace,
         begun: Instant,

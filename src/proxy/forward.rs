@@ -53,7 +53,7 @@ impl Upstream {
     pub async fn forward(
         &self,
         admission: Admission,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         let Admission { .. } = admission;
@@ -71,7 +71,7 @@ impl Upstream {
     /// Forwards a request whose body is still arriving.
     async fn forward_streamed(
         &self,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         let upload = self.watch_upload(&mut request);
@@ -142,7 +142,7 @@ impl Upstream {
 
     async fn exchange(
         &self,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
         upload: Option<&Arc<Progress>>,
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
@@ -157,13 +157,13 @@ impl Upstream {
                 None => (Box::pin(self.connect()).await?, false),
             };
             let spare = if is_reused { spare_of(&request, &link, now) } else { None };
-            match self.send(&mut link, request, upload, now).await {
+            match self.send(&mut link, *request, upload, now).await {
                 Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Switched);
                 }
                 Ok(answer) => return Ok(self.deliver(answer, link, upload)),
                 Err(Failure::Timeout) => return Err(UpstreamError::Timeout(self.settings.answer_timeout)),
-                Err(Failure::Sending(failed)) => request = again(*failed, is_reused, spare)?,
+                Err(Failure::Sending(failed)) => request = Box::new(again(*failed, is_reused, spare)?),
             }
         }
     }
@@ -227,12 +227,12 @@ impl Upstream {
     }
 
     /// Asks for another protocol, on a connection of its own.
-    async fn switch(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
+    async fn switch(&self, mut request: Box<Request<Body>>) -> Result<Response<Body>, UpstreamError> {
         request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         let wanted = request.headers().get(UPGRADE).cloned();
         let (mut sender, mut connection) = self.open().await?;
         let limit = self.settings.answer_timeout;
-        let mut answer = std::pin::pin!(sender.try_send_request(request));
+        let mut answer = std::pin::pin!(sender.try_send_request(*request));
         let mut alarm = std::pin::pin!(tokio::time::sleep(limit));
         let mut is_over = false;
         let answered = std::future::poll_fn(|cx| {

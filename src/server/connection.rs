@@ -164,6 +164,7 @@ async fn active<H: Handler>(
     let service = service_fn(|request: Request<Incoming>| {
         let activity = Arc::clone(&activity);
         activity.begin();
+        let request = Box::new(request.map(Body::from));
         async move {
             let mut answer = handler.handle(request, peer).await;
             if let Some(tunnel) = answer.body_mut().take_tunnel() {

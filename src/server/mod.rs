@@ -7,7 +7,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use crate::proxy::body::Body;
 
@@ -25,9 +24,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers one request that came from `peer`. The future is dropped when the client goes away:
     /// whatever must run to its end needs a task of its own. A panic here ends the connection without an
     /// answer, so whoever can panic catches it and answers.
+    ///
+    /// The request comes in a box, since every future that hands it on would have room for it and copy it.
     fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Box<Request<Body>>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Body>> + Send;
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
@@ -133,7 +132,7 @@ fn only_silent_connections_are_looked_at_often_when_there_are_many() {
 struct OnCue(Arc<Notify>, Arc<Notify>);
 
 impl Handler for OnCue {
-    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Box<Request<Body>>, _: SocketAddr) -> Response<Body> {
         assert_ne!(request.uri().path(), "/panic");
         self.0.notify_one();
         self.1.notified().await;
@@ -198,7 +197,7 @@ async fn a_panic_ends_one_connection_and_not_the_listener() {
 struct Reader(Duration);
 
 impl Handler for Reader {
-    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Box<Request<Body>>, _: SocketAddr) -> Response<Body> {
         let said = match collect(request.into_body(), 16, self.0).await {
             Ok(bytes) => format!("{} bytes", bytes.len()),
             Err(CollectError::TooLarge(_)) => "too large".to_owned(),

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -31,14 +30,14 @@ pub(super) struct PassAll {
 }
 
 impl Handler for PassAll {
-    async fn handle(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, mut request: Box<Request<Body>>, peer: SocketAddr) -> Response<Body> {
         let checked = head::check(request.method(), request.uri(), request.version(), request.headers());
         if let Err(refusal) = checked {
             return refused(StatusCode::BAD_REQUEST, refusal.details());
         }
         let context = Context { peer: peer.ip(), trusted: false, intermediary: &[] };
         headers::prepare_request(request.headers_mut(), &context);
-        match self.upstream.forward(Admission::for_tests(), request.map(Body::from), self.care).await {
+        match self.upstream.forward(Admission::for_tests(), request, self.care).await {
             Ok(answer) => answer,
             Err(error) => {
                 let status = match error {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use otp_sidecar::app::host::{OsEntropy, SystemClock};
 use otp_sidecar::domain::admit::{AdmitCommand, AdmitOutcome};
 use otp_sidecar::domain::issue::{IssueCommand, IssueOutcome};
@@ -60,7 +59,7 @@ impl Challenges for Falling {
 struct Guarded(Arc<Enforcer>);
 
 impl Handler for Guarded {
-    async fn handle(&self, request: Request<Incoming>, peer: std::net::SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Box<Request<Body>>, peer: std::net::SocketAddr) -> Response<Body> {
         self.0.handle(request, peer).await
     }
 }
