@@ -35,7 +35,7 @@ impl Enforcer {
             .await
             .map_err(|error| unanswered(&error))?;
         if !response.status().is_success() {
-            self.decided(context, Reason::UpstreamRefused);
+            self.not_issued(context, rule, Reason::UpstreamRefused);
             return Ok(response);
         }
         Ok(match answer::read(response).await {

@@ -122,7 +122,7 @@ pub enum Event<'a> {
         /// How long it lives.
         expires_in: Duration,
     },
-    /// A code could not be made although the upstream agreed.
+    /// No code was made: the upstream refused, or it agreed and the code could not be made.
     CodeNotIssued {
         /// Who asked.
         actor: Actor<'a>,

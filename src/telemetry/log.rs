@@ -143,6 +143,8 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
                 expiresIn = expires_in.as_secs(), decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span,
                 "OTP sent");
         }
+        // It is the wallet's answer, and no fault.
+        Event::CodeNotIssued { reason: Reason::UpstreamRefused, .. } => {}
         Event::CodeNotIssued { actor, purpose, reason } => {
             error!(userId = user(actor), purpose = %purpose, reason = reason.as_str(),
                 decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "OTP not sent");

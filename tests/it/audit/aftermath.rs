@@ -62,10 +62,14 @@ async fn a_wallet_that_refuses_or_fails_is_told_after_the_decision() {
     let jane = world.user("jane");
     world.backend.next(FUND, Mood::Answer(StatusCode::BAD_REQUEST, json!({ "own": true })));
     assert_eq!(jane.fund(5).await.status, 400);
+    let refused = world.audit.awaited("code", |_| true).await;
+    assert_eq!((&refused["result"], &refused["reason"]), (&json!("not_issued"), &json!("upstream_refused")));
+    let line = world.sidecar.lines().into_iter().find(|line| line.contains("OTP not sent"));
+    assert_eq!(line, None, "the wallet's own refusal is no fault");
     world.backend.next(FUND, Mood::Answer(StatusCode::OK, json!({ "no": "reference" })));
     assert_eq!(jane.fund(5).await.status, 200);
-    let lost = world.audit.awaited("code", |line| line["result"] == "not_issued").await;
-    assert_eq!(lost["reason"], "no_reference");
+    let lost = world.audit.awaited("code", |line| line["reason"] == "no_reference").await;
+    assert_eq!(lost["result"], "not_issued");
     let (reference, code) = funded(&jane, &world.mailbox).await;
     world.backend.next(VERIFY, Mood::Hang);
     let answer = jane.verify(&reference, &code).await;

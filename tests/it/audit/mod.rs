@@ -2,6 +2,8 @@
 
 mod aftermath;
 mod counts;
+mod failures;
+mod faults;
 mod files;
 mod forms;
 mod losses;

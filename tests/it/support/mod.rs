@@ -4,6 +4,7 @@ pub mod audit;
 pub mod authority;
 pub mod backend;
 pub mod client;
+pub mod enforcer;
 pub mod prometheus;
 pub mod random;
 pub mod redis;
