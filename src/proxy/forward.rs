@@ -163,7 +163,7 @@ impl Upstream {
                 }
                 Ok(answer) => return Ok(self.deliver(answer, link, upload)),
                 Err(Failure::Timeout) => return Err(UpstreamError::Timeout(self.settings.answer_timeout)),
-                Err(Failure::Sending(failed)) => request = Box::new(again(*failed, is_reused, spare)?),
+                Err(Failure::Sending(failed)) => *request = again(*failed, is_reused, spare)?,
             }
         }
     }
