@@ -106,6 +106,7 @@ impl App {
             .transpose()?;
 
         let code_keys: Vec<String> = keyring.ids().map(|kid| kid.as_str().to_owned()).collect();
+        let code_key_prints = keyring.prints().map(|print| print.as_str().to_owned()).collect();
         let enforcer = Enforcer::new(Parts {
             policy: handle,
             store: Arc::clone(&store) as _,
@@ -141,6 +142,7 @@ impl App {
             outbox: Arc::clone(&outbox) as Arc<dyn Outbox>,
             operated: Arc::clone(&operator) as _,
             code_keys,
+            code_key_prints,
             clock,
         });
         let drain = config.drain;

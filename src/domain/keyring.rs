@@ -14,13 +14,16 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::code::Code;
-use super::id::{InvalidId, Reference};
+use super::id::{InvalidId, Reference, hex};
 use super::pseudonym::Pseudonyms;
 use super::subject::Subject;
 
 /// What the digest key is derived for (the `info` of HKDF, RFC 5869). Changing it makes every code
 /// in every store unreadable.
 const DIGEST_PURPOSE: &[u8] = b"otp-sidecar code digest v1";
+
+/// What the print of a key is derived for.
+const PRINT_PURPOSE: &[u8] = b"otp-sidecar key print v1";
 
 /// What the key of pseudonyms is derived for.
 const PSEUDONYM_PURPOSE: &[u8] = b"otp-sidecar pseudonyms v1";
@@ -48,6 +51,13 @@ impl KeyId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name with a print of the key: two keys under one name, which replicas have when each made its
+    /// own, are told apart by it. It says nothing of the key, being derived one way.
+    fn with_print(&self, secret: &[u8; 32]) -> Self {
+        let print = derive(secret, PRINT_PURPOSE);
+        Self(format!("{}.{}", self.0, hex(&print[..4])).into())
+    }
 }
 
 impl fmt::Debug for KeyId {
@@ -59,7 +69,7 @@ impl fmt::Debug for KeyId {
 /// A keyed digest of one code, with the name of the key that made it.
 #[derive(Clone)]
 pub struct Digest {
-    /// The key that made it.
+    /// The key that made it: its name and its print.
     pub kid: KeyId,
     /// HMAC-SHA-256.
     pub mac: [u8; 32],
@@ -80,6 +90,7 @@ impl fmt::Debug for Digest {
 
 struct Key {
     kid: KeyId,
+    printed: KeyId,
     digest_key: Zeroizing<[u8; 32]>,
 }
 
@@ -97,7 +108,8 @@ impl Keyring {
             .into_iter()
             .map(|(kid, secret)| {
                 pseudonym_key.get_or_insert_with(|| derive(&secret, PSEUDONYM_PURPOSE));
-                Key { kid, digest_key: derive(&secret, DIGEST_PURPOSE) }
+                let printed = kid.with_print(&secret);
+                Key { kid, printed, digest_key: derive(&secret, DIGEST_PURPOSE) }
             })
             .collect();
         pseudonym_key.map(|pseudonym_key| Self { keys, pseudonym_key })
@@ -121,6 +133,11 @@ impl Keyring {
     /// The names of the keys, the signing one first.
     pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
         self.keys.iter().map(|key| &key.kid)
+    }
+
+    /// The names of the keys with their prints, `k1.1f2e3d4c`: where they are equal, the keys are.
+    pub fn prints(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys.iter().map(|key| &key.printed)
     }
 }
 
@@ -146,7 +163,7 @@ fn digest(key: &Key, subject: &Subject, reference: &Reference, code: &Code) -> D
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());
     }
-    Digest { kid: key.kid.clone(), mac: mac.finalize().into_bytes().into() }
+    Digest { kid: key.printed.clone(), mac: mac.finalize().into_bytes().into() }
 }
 
 #[cfg(test)]
@@ -222,7 +239,23 @@ mod tests {
         let signed = ring(&["a"]).sign(&subject, &reference, &code);
         let rotated = ring(&["b", "a"]);
         assert!(rotated.candidates(&subject, &reference, &code).iter().any(|d| d.matches(&signed)));
-        assert_eq!(rotated.sign(&subject, &reference, &code).kid.as_str(), "b");
+        assert_eq!(Some(&rotated.sign(&subject, &reference, &code).kid), rotated.prints().next());
+    }
+
+    #[test]
+    fn two_keys_under_one_name_are_told_apart() {
+        let print = |byte: u8| {
+            let key = (KeyId::parse("k1").unwrap(), Zeroizing::new([byte; 32]));
+            let ring = Keyring::new([key]).unwrap();
+            let (subject, reference, code) = case("u1", "FUND-1", "603645");
+            let print = ring.prints().next().unwrap().clone();
+            assert_eq!(ring.sign(&subject, &reference, &code).kid, print);
+            assert_eq!(ring.ids().next().unwrap().as_str(), "k1");
+            print.as_str().to_owned()
+        };
+        assert_eq!(print(1), print(1));
+        assert_ne!(print(1), print(2));
+        assert!(print(1).starts_with("k1.") && print(1).len() == 11, "{}", print(1));
     }
 
     #[test]

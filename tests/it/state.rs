@@ -14,6 +14,8 @@ use crate::support::traffic::Traffic;
 use crate::support::wait::{RECOVERY, until, usual};
 
 const OTHER_KEY: &str = "t2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+/// Another key under the usual name, as replicas have it when each made its own.
+const NAMESAKE_KEY: &str = "t1:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 const BOTH_KEYS: &str =
     "t2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=,t1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
@@ -210,16 +212,20 @@ async fn a_crash_of_the_sidecar_forgives_and_forgets_nothing() {
 async fn a_code_under_a_key_that_a_replica_does_not_have_is_told_apart_and_counts_nothing() {
     let (backend, mailbox, redis) = (Backend::start().await, mailbox().await, RedisServer::start());
     let one = start(&backend, &mailbox, &redis).ready();
-    let other = start(&backend, &mailbox, &redis).env("OTP_SIDECAR_CODE_KEYS", OTHER_KEY).ready();
-    let (reference, code) = funded(&one.client().as_user("jane"), &mailbox).await;
+    for key in [OTHER_KEY, NAMESAKE_KEY] {
+        let other = start(&backend, &mailbox, &redis).env("OTP_SIDECAR_CODE_KEYS", key).ready();
+        let (reference, code) = funded(&one.client().as_user("jane"), &mailbox).await;
+        let prints = async |of: &Sidecar| of.operator().get("/health").await.json()["codeKeyPrints"].clone();
+        assert_ne!(prints(&one).await, prints(&other).await);
 
-    let refused = other.client().as_user("jane").verify(&reference, &code).await;
-    assert_eq!(refused.word(), (400, "otp_not_found".to_owned()));
-    let series = "otp_verify_failures_total{purpose=\"wallet_funding\",reason=\"unknown_key\"}";
-    assert_eq!(other.metric(series).await, 1.0);
-    let jane = one.client().as_user("jane");
-    assert_eq!(jane.status("wallet_funding").await.json()["attempts"], 0);
-    assert_eq!(jane.verify(&reference, &code).await.status, 200);
+        let refused = other.client().as_user("jane").verify(&reference, &code).await;
+        assert_eq!(refused.word(), (400, "otp_not_found".to_owned()));
+        let series = "otp_verify_failures_total{purpose=\"wallet_funding\",reason=\"unknown_key\"}";
+        assert_eq!(other.metric(series).await, 1.0);
+        let jane = one.client().as_user("jane");
+        assert_eq!(jane.status("wallet_funding").await.json()["attempts"], 0);
+        assert_eq!(jane.verify(&reference, &code).await.status, 200);
+    }
 }
 
 #[tokio::test]

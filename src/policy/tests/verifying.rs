@@ -84,7 +84,7 @@ fn a_code_is_compared_under_every_key() {
     let body = r#"{"otp":"603645","transaction_reference":"FUND-1"}"#;
     let kids: Vec<_> =
         asked(&["new", "old"], body).unwrap().candidates.into_iter().map(|digest| digest.kid).collect();
-    assert_eq!(kids, keyring(&["new", "old"]).ids().cloned().collect::<Vec<_>>());
+    assert_eq!(kids, keyring(&["new", "old"]).prints().cloned().collect::<Vec<_>>());
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub struct Health {
     pub policy: PolicyState,
     /// The ids of the code keys, the signing one first.
     pub code_keys: Vec<String>,
+    /// The same with prints of the keys: replicas with equal ones have equal keys.
+    pub code_key_prints: Vec<String>,
     /// Whether a stop was asked for.
     pub draining: bool,
 }
@@ -72,6 +74,7 @@ impl Health {
             ),
             "policy": policy(&self.policy),
             "codeKeys": self.code_keys,
+            "codeKeyPrints": self.code_key_prints,
         })
     }
 }

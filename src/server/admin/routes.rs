@@ -48,6 +48,8 @@ pub struct Admin {
     pub operated: Arc<dyn Operated>,
     /// The ids of the code keys.
     pub code_keys: Vec<String>,
+    /// The same with prints of the keys.
+    pub code_key_prints: Vec<String>,
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -90,6 +92,7 @@ impl Admin {
             email: self.operated.email(),
             policy: self.operated.policy(),
             code_keys: self.code_keys.clone(),
+            code_key_prints: self.code_key_prints.clone(),
             draining: self.operated.is_draining(),
         };
         json_answer(StatusCode::OK, &health.to_json())
