@@ -223,9 +223,7 @@ impl Enforcer {
         let word = result.as_ref().err().map(failure);
         self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {
-            let (trace_id, span_id) = &context.trace_ids;
-            tracing::warn!(error = %error, decision_id = %context.request, trace_id, span_id,
-                "the upstream did not answer");
+            self.tell_of_upstream(error, &context.request, &context.trace_ids);
         }
         result
     }

@@ -189,15 +189,26 @@ impl Enforcer {
             Err(error) => {
                 telemetry.upstream(None, took, Some(failure(&error)));
                 let request_id = RequestId::mint(self.parts.entropy.as_ref());
-                let (trace_id, span_id) = trace.ids();
-                tracing::warn!(error = %error, decision_id = %request_id, trace_id, span_id,
-                    "the upstream did not answer");
+                self.tell_of_upstream(&error, &request_id, &trace.ids());
                 let denial = unanswered(&error);
                 respond::deny(&denial, &in_force.snapshot.cors, origin.as_ref(), &request_id)
             }
         };
         telemetry.passed(&method, response.status().as_u16(), took);
         response
+    }
+
+    /// The line about an upstream that did not answer.
+    fn tell_of_upstream(
+        &self,
+        error: &UpstreamError,
+        request: &RequestId,
+        trace: &(Option<String>, Option<String>),
+    ) {
+        let Some(hits) = self.parts.telemetry.upstream_line(failure(error)) else { return };
+        let ((trace_id, span_id), hits) = (trace, (hits > 1).then_some(hits));
+        tracing::warn!(error = %error, hits, decision_id = %request, trace_id, span_id,
+            "the upstream did not answer");
     }
 
     fn refuse_unread(

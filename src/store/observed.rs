@@ -45,7 +45,10 @@ impl<S> Observed<S> {
                 span.failed(error.kind());
             }
             let (trace_id, span_id) = trace.ids();
-            tracing::warn!(op, error = %error, trace_id, span_id, "the store failed");
+            if let Some(hits) = self.telemetry.store_line(error.kind()) {
+                let hits = (hits > 1).then_some(hits);
+                tracing::warn!(op, error = %error, hits, trace_id, span_id, "the store failed");
+            }
         }
         result
     }

@@ -123,15 +123,21 @@ pub(super) fn held_back(kind: &'static str, name: &str, hits: u64) {
     match kind {
         LIMIT => warn!(limit = name, hits, "rate limit hit"),
         RECIPIENT => warn!(route = name, hits, "a code was asked for to another address"),
+        FAILURE => warn!(reason = name, hits, "request failed"),
+        STORE => warn!(error = name, hits, "the store failed"),
+        UPSTREAM => warn!(error = name, hits, "the upstream did not answer"),
         _ => warn!(reason = name, hits, "OTP verification failed"),
     }
 }
 
 /// What lines are held back by: the limit that refused, the route on which a code was asked for to another
-/// address, or the reason of a refused verification.
+/// address, the reason of a refused verification or of a failure, the word for what is out of order.
 const LIMIT: &str = "limit";
 const RECIPIENT: &str = "recipient";
 const VERIFICATION: &str = "verification";
+const FAILURE: &str = "failure";
+pub(super) const STORE: &str = "store";
+pub(super) const UPSTREAM: &str = "upstream";
 
 /// Writes the line of an event, if it has one.
 pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) {
@@ -202,7 +208,8 @@ fn decided(actor: &Actor<'_>, reason: Reason, user: &dyn Fn(&Actor<'_>) -> Strin
                 decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "a code was asked for to another address");
         }
         _ if outcome(reason) == "failed" => {
-            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(),
+            let Some(hits) = throttle.admit(FAILURE, reason.as_str(), Instant::now()) else { return };
+            warn!(route = %actor.route, userId = user(actor), reason = reason.as_str(), hits = (hits > 1).then_some(hits),
                 decision_id = %actor.request, trace_id = actor.trace, span_id = actor.span, "request failed");
         }
         _ => {

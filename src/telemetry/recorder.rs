@@ -62,6 +62,17 @@ impl Telemetry {
         }
     }
 
+    /// Whether a line about the store with this word for its failure is to be written now: then how many
+    /// failures it stands for. An outage is told in a few lines, however many ask meanwhile.
+    pub fn store_line(&self, failure: &'static str) -> Option<u64> {
+        self.throttle.admit(super::log::STORE, failure, Instant::now())
+    }
+
+    /// The same about the upstream.
+    pub fn upstream_line(&self, failure: &'static str) -> Option<u64> {
+        self.throttle.admit(super::log::UPSTREAM, failure, Instant::now())
+    }
+
     /// The families, for rendering and for gauges that are read when asked.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
