@@ -51,6 +51,31 @@ POLICIES = Row(
     ),
 )
 
+AUDIT = Row(
+    "The audit log",
+    7,
+    (
+        TimeSeries(
+            title="Audit lines",
+            description="Lines of the audit log that were written, and those that were lost because the disk was full or slow or "
+            "nobody read them. Any that are lost fire OTPAuditLinesLost. Nothing is there without `--audit`.",
+            queries=(
+                Query(
+                    f"{total(rate('otp_sidecar_audit_lines_total'), 'result')} > 0",
+                    "{{result}}",
+                    quiet="the replicas of the test write no audit log",
+                ),
+            ),
+            unit="short",
+            width=24,
+            stacked=True,
+            bars=True,
+            colours={"written": GREEN, "dropped": RED},
+            alerts=("OTPAuditLinesLost",),
+        ),
+    ),
+)
+
 PROCESS = Row(
     "The process",
     7,

@@ -2,7 +2,7 @@
 
 from alerts import limit
 from dashboard import Dashboard, Row
-from inside import POLICIES, PROCESS
+from inside import AUDIT, POLICIES, PROCESS
 from panels import GREEN, ORANGE, RED, Query, Stat, Threshold, TimeSeries
 from promql import NOW, PURPOSE, increase, of_action, quantile, rate, select, share, shared, shares, total
 from shares import ROUTE_COLOURS, state_answers, wallet_answers
@@ -273,5 +273,5 @@ STATE_ROW = Row(
 )
 
 STATE = Dashboard(
-    "otp-sidecar-state", "sidecar-and-state.json", (AT_A_GLANCE, TRAFFIC, WALLET, STATE_ROW, POLICIES, PROCESS)
+    "otp-sidecar-state", "sidecar-and-state.json", (AT_A_GLANCE, TRAFFIC, WALLET, STATE_ROW, POLICIES, AUDIT, PROCESS)
 )

@@ -3,6 +3,7 @@
 //! something, sees the alerts arrive at a webhook, repairs it and sees them resolve. All scenes play at
 //! the same time, each in a namespace of its own.
 
+mod audit;
 mod delivery;
 mod guessing;
 mod inbox;
@@ -29,6 +30,7 @@ async fn every_alert_arrives_when_something_breaks_and_resolves_after_the_repair
     let keys = state::TwoKeys::start().await;
     let policies = policies::TwoFolders::start().await;
     let mut wallet = wallet::Wallet::start().await;
+    let disk = audit::FullDisk::start().await;
     let mut down = wallet::Down::start().await;
 
     let mut sidecars = Vec::new();
@@ -40,6 +42,7 @@ async fn every_alert_arrives_when_something_breaks_and_resolves_after_the_repair
     sidecars.extend(keys.sidecars.iter().map(|sidecar| ("keys", sidecar)));
     sidecars.extend(policies.sidecars.iter().map(|sidecar| ("policies", sidecar)));
     sidecars.push(("wallet", &wallet.sidecar));
+    sidecars.push(("audit", &disk.sidecar));
     sidecars.push(("down", down.sidecar.as_ref().unwrap()));
     let prometheus = stage.prometheus(&sidecars).await;
 
@@ -52,6 +55,7 @@ async fn every_alert_arrives_when_something_breaks_and_resolves_after_the_repair
         keys.play(&stage),
         policies.play(&stage),
         wallet.play(&stage),
+        disk.play(&stage),
         down.play(&stage),
         wallet::nothing_to_scrape(&stage),
     );
