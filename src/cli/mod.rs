@@ -2,6 +2,10 @@
 
 #[cfg(feature = "demo")]
 mod demo;
+#[allow(dead_code, reason = "the commands that use it come next")]
+mod ending;
+#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
+mod output;
 mod serve;
 
 use std::process::ExitCode;
