@@ -2,11 +2,12 @@
 
 #[cfg(feature = "demo")]
 mod demo;
-#[allow(dead_code, reason = "the commands that use it come next")]
 mod ending;
+mod mail;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
 mod serve;
+mod without_secrets;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// See whether mails get out, and what they say.
+    Mail(mail::MailCommand),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
     Demo(demo::DemoFlags),
@@ -36,6 +39,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Mail(command) => ending::finish(mail::run(command)),
         #[cfg(feature = "demo")]
         Command::Demo(flags) => demo::run(&flags),
     }

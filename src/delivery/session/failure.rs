@@ -113,18 +113,18 @@ pub struct Failure {
     /// Why.
     pub cause: Cause,
     /// What the relay said, as it said it. May quote anything, a password too.
-    pub(super) said: Option<String>,
+    pub(in crate::delivery) said: Option<String>,
 }
 
 impl Failure {
     /// A failure in which the relay said nothing.
-    pub(super) fn of(step: Step, cause: Cause) -> Self {
+    pub(in crate::delivery) fn of(step: Step, cause: Cause) -> Self {
         Self { step, cause, said: None }
     }
 
     /// What a failed call of the library means. Its own classes leave failures to connect and to encrypt
     /// without any, so the cause is looked up.
-    pub(super) fn classify(step: Step, error: &SmtpError) -> Self {
+    pub(in crate::delivery) fn classify(step: Step, error: &SmtpError) -> Self {
         if let Some(code) = error.status() {
             let said = error.source().map(ToString::to_string);
             let enhanced = said.as_deref().and_then(enhanced_status);
@@ -134,7 +134,7 @@ impl Failure {
     }
 
     /// The same as the channel tells it.
-    pub(super) fn error(&self) -> DeliveryError {
+    pub(in crate::delivery) fn error(&self) -> DeliveryError {
         let detail = self.detail();
         let broken = |reason| DeliveryError::connection(reason, detail.clone());
         match &self.cause {
