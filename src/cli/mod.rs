@@ -2,10 +2,10 @@
 
 #[cfg(feature = "demo")]
 mod demo;
-#[allow(dead_code, reason = "the commands that use it come next")]
 mod ending;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
+mod policy;
 mod serve;
 
 use std::process::ExitCode;
@@ -27,6 +27,9 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// Check, show and describe policies, without a sidecar.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
     Demo(demo::DemoFlags),
@@ -36,6 +39,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Policy(command) => ending::finish(policy::run(command)),
         #[cfg(feature = "demo")]
         Command::Demo(flags) => demo::run(&flags),
     }
