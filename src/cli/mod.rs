@@ -6,6 +6,7 @@ mod ending;
 mod mail;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
+mod policy;
 mod serve;
 mod without_secrets;
 
@@ -30,6 +31,9 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Check, show and describe policies, without a sidecar.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
     Demo(demo::DemoFlags),
@@ -40,6 +44,7 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Policy(command) => ending::finish(policy::run(command)),
         #[cfg(feature = "demo")]
         Command::Demo(flags) => demo::run(&flags),
     }
