@@ -4,6 +4,7 @@
 mod demo;
 #[allow(dead_code, reason = "the commands that use it come next")]
 mod ending;
+mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
 mod serve;
@@ -27,6 +28,9 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// Add the sidecar to Kubernetes manifests, or take it out again.
+    #[command(after_help = inject::EXAMPLES, next_line_help = true)]
+    Inject(Box<inject::InjectFlags>),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
     Demo(demo::DemoFlags),
@@ -36,6 +40,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Inject(flags) => inject::run(&flags),
         #[cfg(feature = "demo")]
         Command::Demo(flags) => demo::run(&flags),
     }
