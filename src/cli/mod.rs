@@ -4,6 +4,7 @@
 mod demo;
 mod ending;
 mod mail;
+mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
 mod policy;
@@ -34,6 +35,9 @@ enum Command {
     /// Check, show and describe policies, without a sidecar.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Add the sidecar to Kubernetes manifests, or take it out again.
+    #[command(after_help = inject::EXAMPLES, next_line_help = true)]
+    Inject(Box<inject::InjectFlags>),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
     Demo(demo::DemoFlags),
@@ -45,6 +49,7 @@ pub fn run() -> ExitCode {
         Command::Serve(flags) => serve::run(*flags),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Policy(command) => ending::finish(policy::run(command)),
+        Command::Inject(flags) => inject::run(&flags),
         #[cfg(feature = "demo")]
         Command::Demo(flags) => demo::run(&flags),
     }
