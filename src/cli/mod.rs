@@ -6,8 +6,10 @@ mod demo;
 mod ending;
 mod mail;
 mod man;
+mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
+mod policy;
 mod serve;
 mod without_secrets;
 
@@ -38,6 +40,12 @@ enum Command {
     /// Print the manual page, or write one for each command.
     #[command(after_help = man::EXAMPLES)]
     Man(man::ManFlags),
+    /// Check, show and describe policies, without a sidecar.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Add the sidecar to Kubernetes manifests, or take it out again.
+    #[command(after_help = inject::EXAMPLES, next_line_help = true)]
+    Inject(Box<inject::InjectFlags>),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
     Demo(demo::DemoFlags),
@@ -50,6 +58,8 @@ pub fn run() -> ExitCode {
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
         Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
+        Command::Policy(command) => ending::finish(policy::run(command)),
+        Command::Inject(flags) => inject::run(&flags),
         #[cfg(feature = "demo")]
         Command::Demo(flags) => demo::run(&flags),
     }

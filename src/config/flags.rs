@@ -114,7 +114,11 @@ impl ServeFlags {
             policies,
             state: None,
             state_file: None,
-            mail: MailFlags { smtp: Some(smtp), smtp_file: None, mail_from: Some(text("otp@wallet.example")) },
+            mail: MailFlags {
+                smtp: Some(smtp),
+                smtp_file: None,
+                mail_from: Some(text("otp@wallet.example")),
+            },
             code_keys: None,
             code_keys_file: None,
             store_deadline: text("250ms"),

@@ -38,11 +38,7 @@ impl MailFlags {
     }
 
     /// Checks the flags among others.
-    pub(super) fn check(
-        self,
-        problems: &mut Problems,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Option<Mail> {
+    pub(super) fn check(self, problems: &mut Problems, env: &dyn Fn(&str) -> Option<String>) -> Option<Mail> {
         let text = either(problems, "smtp", self.smtp, self.smtp_file)?;
         let relay = parse_smtp(&text, env).map_err(|problem| problem.to_string());
         let relay = problems.take("smtp", relay)?;

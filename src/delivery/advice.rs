@@ -66,12 +66,16 @@ fn unreachable(target: &SmtpTarget, kind: ErrorKind) -> Vec<String> {
     let SmtpTarget { host, port, .. } = target;
     match kind {
         ErrorKind::ConnectionRefused => vec![
-            format!("Nothing listens on port {port} of {host}. Usual ports: 587 (smtp://), 465 (smtps://), 25."),
+            format!(
+                "Nothing listens on port {port} of {host}. Usual ports: 587 (smtp://), 465 (smtps://), 25."
+            ),
             "Or a firewall refuses: see whether it lets this machine out to that port.".to_owned(),
         ],
         ErrorKind::TimedOut => firewall(target),
         _ => vec![
-            format!("There is no way to {host} from here: look at routes, and at IPv6 if it has only such an address."),
+            format!(
+                "There is no way to {host} from here: look at routes, and at IPv6 if it has only such an address."
+            ),
             format!("Try: nc -vz {host} {port}"),
         ],
     }
@@ -80,7 +84,9 @@ fn unreachable(target: &SmtpTarget, kind: ErrorKind) -> Vec<String> {
 fn firewall(target: &SmtpTarget) -> Vec<String> {
     let SmtpTarget { host, port, .. } = target;
     let mut advice = vec![
-        format!("A firewall probably drops the connection: allow TCP to port {port}. Try: nc -vz {host} {port}"),
+        format!(
+            "A firewall probably drops the connection: allow TCP to port {port}. Try: nc -vz {host} {port}"
+        ),
         format!("In a cluster, allow port {port} in the NetworkPolicy for egress."),
     ];
     match port {
@@ -110,15 +116,19 @@ fn silent(target: &SmtpTarget, step: Step) -> Vec<String> {
                 .to_owned(),
         ],
         (Step::Connect, _) => firewall(target),
-        _ => vec!["The relay is overloaded, or something in between holds the connection: try again, then \
+        _ => vec![
+            "The relay is overloaded, or something in between holds the connection: try again, then \
                    ask its owner."
-            .to_owned()],
+                .to_owned(),
+        ],
     }
 }
 
 fn no_starttls(target: &SmtpTarget) -> Vec<String> {
     let mut advice = match target.port {
-        465 => vec!["Port 465 is encrypted from the first byte: write smtps:// instead of smtp://.".to_owned()],
+        465 => {
+            vec!["Port 465 is encrypted from the first byte: write smtps:// instead of smtp://.".to_owned()]
+        }
         25 => vec!["Port 25 is for mail between relays: use smtp://…:587 with a login.".to_owned()],
         _ => vec!["Switch STARTTLS on at the relay, or use its encrypted port: smtps://…:465.".to_owned()],
     };
@@ -135,7 +145,8 @@ fn no_mechanism(target: &SmtpTarget) -> Vec<String> {
         "The relay offers no login here. If it lets this machine send without one, take user and password \
          out of --smtp."
             .to_owned(),
-        "Relays that take only OAuth or CRAM-MD5 are not supported: switch AUTH PLAIN or LOGIN on.".to_owned(),
+        "Relays that take only OAuth or CRAM-MD5 are not supported: switch AUTH PLAIN or LOGIN on."
+            .to_owned(),
     ];
     if target.port == 25 {
         advice.insert(0, "Port 25 takes no logins at most relays: use smtp://…:587.".to_owned());
@@ -145,11 +156,14 @@ fn no_mechanism(target: &SmtpTarget) -> Vec<String> {
 
 fn closed(target: &SmtpTarget, step: Step) -> Vec<String> {
     match (step, target.tls) {
-        (Step::Greeting, TlsMode::Required | TlsMode::Opportunistic | TlsMode::None) if target.port == 465 => {
+        (Step::Greeting, TlsMode::Required | TlsMode::Opportunistic | TlsMode::None)
+            if target.port == 465 =>
+        {
             vec!["Port 465 is encrypted from the first byte: write smtps:// instead of smtp://.".to_owned()]
         }
         (Step::Greeting, _) => vec![
-            "The relay hangs up on this machine: it may have to be on the relay's list of senders.".to_owned(),
+            "The relay hangs up on this machine: it may have to be on the relay's list of senders."
+                .to_owned(),
             "Too many connections at once are refused like this too: try again later.".to_owned(),
         ],
         _ => vec!["Try again; if it stays so, the relay's log says why it hangs up.".to_owned()],
@@ -160,19 +174,27 @@ fn refused(target: &SmtpTarget, step: Step, code: u16, enhanced: &str) -> Vec<St
     let one = |text: &str| vec![text.to_owned()];
     match (step, code, enhanced) {
         (_, 421, _) => one("The relay is busy or shuts down, or sees too many connections: try again later."),
-        (Step::Auth, 400..=499, _) => one("The relay cannot check the login now, or saw too many wrong ones: wait some minutes."),
+        (Step::Auth, 400..=499, _) => {
+            one("The relay cannot check the login now, or saw too many wrong ones: wait some minutes.")
+        }
         (_, 530 | 534 | 535 | 538, _) | (Step::Auth, ..) => login_refused(target, code, enhanced),
-        (Step::Tls, ..) => one("The relay offers STARTTLS and then refuses it: its own certificate is probably not set up."),
+        (Step::Tls, ..) => {
+            one("The relay offers STARTTLS and then refuses it: its own certificate is probably not set up.")
+        }
         (Step::MailFrom, ..) => vec![
             "The relay does not let this login send as that address: set --mail-from to the account's own \
              address, or allow the alias there."
                 .to_owned(),
-            "With a provider such as SES or SendGrid, verify the sender's address or domain first.".to_owned(),
+            "With a provider such as SES or SendGrid, verify the sender's address or domain first."
+                .to_owned(),
         ],
         (Step::RcptTo, 450..=459, _) => vec![
-            "The recipient is refused for now: greylisting ends after some minutes; a full mailbox does not.".to_owned(),
+            "The recipient is refused for now: greylisting ends after some minutes; a full mailbox does not."
+                .to_owned(),
         ],
-        (Step::RcptTo, _, "5.1.1" | "5.1.10" | "5.1.0") => one("There is no such mailbox: check the address behind --to."),
+        (Step::RcptTo, _, "5.1.1" | "5.1.10" | "5.1.0") => {
+            one("There is no such mailbox: check the address behind --to.")
+        }
         (Step::RcptTo, _, "5.2.2") => one("The mailbox is full: try another address."),
         (Step::RcptTo, ..) => vec![
             "Check the address behind --to.".to_owned(),
@@ -213,7 +235,10 @@ fn login_refused(target: &SmtpTarget, code: u16, enhanced: &str) -> Vec<String> 
              put its 16 letters into EMAIL_PASS without spaces."
                 .to_owned(),
         );
-        advice.push("\"Less secure app access\" does not exist any more, so switching it on is no way out.".to_owned());
+        advice.push(
+            "\"Less secure app access\" does not exist any more, so switching it on is no way out."
+                .to_owned(),
+        );
         advice.push("EMAIL_USER must be the whole address of that account.".to_owned());
         return advice;
     }
@@ -229,7 +254,10 @@ fn login_refused(target: &SmtpTarget, code: u16, enhanced: &str) -> Vec<String> 
         ),
         _ => {}
     }
-    advice.push("User or password is wrong. Write special characters in --smtp percent-encoded (@ as %40, / as %2F).".to_owned());
+    advice.push(
+        "User or password is wrong. Write special characters in --smtp percent-encoded (@ as %40, / as %2F)."
+            .to_owned(),
+    );
     advice.push(
         "Some providers want the whole address as the user, some an API key (SendGrid: the user is `apikey`)."
             .to_owned(),
@@ -250,7 +278,8 @@ mod tests {
     use crate::delivery::target::parse_smtp;
 
     fn first(url: &str, step: Step, cause: &Cause) -> String {
-        let env = |name: &str| (name == "EMAIL_USER" || name == "EMAIL_PASS").then(|| "x@gmail.com".to_owned());
+        let env =
+            |name: &str| (name == "EMAIL_USER" || name == "EMAIL_PASS").then(|| "x@gmail.com".to_owned());
         let target = parse_smtp(url, &env).unwrap();
         advice(&target, step, cause).join("\n")
     }

@@ -173,9 +173,7 @@ impl Trial {
         let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
         let line: String = line.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
         let secrets = self.secrets();
-        let tells = |text: &str| {
-            secrets.iter().any(|secret| text.contains(secret.as_str()))
-        };
+        let tells = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
         if tells(said) || tells(&line) {
             return Some("(not shown, since it repeats the password)".to_owned());
         }
@@ -252,7 +250,10 @@ mod tests {
     #[test]
     fn words_of_the_relay_are_shown_unless_the_password_is_in_them() {
         let trial = trial("smtp://jane:s3cret%20word@127.0.0.1?tls=none");
-        assert_eq!(trial.discreet("5.7.8 no\r\nsuch\u{1b}[2J user").as_deref(), Some("5.7.8 no such[2J user"));
+        assert_eq!(
+            trial.discreet("5.7.8 no\r\nsuch\u{1b}[2J user").as_deref(),
+            Some("5.7.8 no such[2J user")
+        );
         assert_eq!(trial.discreet(" \r\n"), None);
         let hidden = Some("(not shown, since it repeats the password)".to_owned());
         for said in ["is it s3cret word?", "czNjcmV0IHdvcmQ=", "heard AGphbmUAczNjcmV0IHdvcmQ= from you"] {

@@ -150,12 +150,7 @@ fn milliseconds(took: Duration) -> String {
     format!("{:.1} ms", took.as_secs_f64() * 1_000.0)
 }
 
-fn show(
-    screen: &mut Screen,
-    target: &SmtpTarget,
-    trial: &Trial,
-    report: &Report,
-) -> anyhow::Result<()> {
+fn show(screen: &mut Screen, target: &SmtpTarget, trial: &Trial, report: &Report) -> anyhow::Result<()> {
     let mut table = Table::new(&["", "STEP", "TIME", "WHAT"]);
     let tick = || Cell::toned(Tone::Good, "✓");
     table.row([tick(), "settings".into(), "".into(), understood(target).into()]);
@@ -179,7 +174,9 @@ fn show(
     match &report.outcome {
         Outcome::Accepted { .. } => {
             let line = screen.toned(Tone::Good, "The relay has taken the mail.");
-            screen.line(&format!("\n{line} If it does not arrive, look into the spam folder and the relay's log."))?;
+            screen.line(&format!(
+                "\n{line} If it does not arrive, look into the spam folder and the relay's log."
+            ))?;
         }
         Outcome::Failed { said, advice, .. } => {
             if let Some(said) = said {
