@@ -1,9 +1,11 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod ending;
 mod mail;
+mod man;
 mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
@@ -13,7 +15,7 @@ mod without_secrets;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::flags::ServeFlags;
 
@@ -32,6 +34,12 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Print what a shell needs to complete commands and flags.
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionFlags),
+    /// Print the manual page, or write one for each command.
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManFlags),
     /// Check, show and describe policies, without a sidecar.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -48,6 +56,8 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
+        Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
         Command::Policy(command) => ending::finish(policy::run(command)),
         Command::Inject(flags) => inject::run(&flags),
         #[cfg(feature = "demo")]
