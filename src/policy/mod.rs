@@ -1,6 +1,7 @@
 //! YAML in, decisions out. Pure: no I/O, no clock, no randomness but what is passed in, no metrics.
 
 pub mod body;
+pub mod budget;
 pub mod caller;
 pub mod compile;
 pub mod coverage;
@@ -19,7 +20,9 @@ pub mod network;
 pub mod reasons;
 pub mod route;
 pub mod scalar;
+pub mod share;
 pub mod snapshot;
+pub mod standards;
 pub mod status;
 pub mod template;
 pub mod verify;
