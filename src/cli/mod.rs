@@ -11,6 +11,8 @@ mod inject;
 mod output;
 mod policy;
 mod serve;
+mod smoke;
+mod wire;
 mod without_secrets;
 
 use std::process::ExitCode;
@@ -34,6 +36,9 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Check a running wallet from end to end with a test account.
+    #[command(after_help = smoke::EXAMPLES)]
+    Smoke(Box<smoke::SmokeFlags>),
     /// Print what a shell needs to complete commands and flags.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionFlags),
@@ -56,6 +61,7 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Smoke(flags) => ending::finish(smoke::run(&flags)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
         Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
         Command::Policy(command) => ending::finish(policy::run(command)),
