@@ -26,11 +26,7 @@ pub(super) struct Asked<'a> {
 ///
 /// # Errors
 /// What was wrong with the last run, when the time is over. Never what it printed.
-pub(super) async fn wait_for(
-    command: &str,
-    asked: &Asked<'_>,
-    patience: Duration,
-) -> Result<Code, String> {
+pub(super) async fn wait_for(command: &str, asked: &Asked<'_>, patience: Duration) -> Result<Code, String> {
     let end = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     loop {

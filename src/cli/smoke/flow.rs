@@ -195,7 +195,8 @@ impl Flow<'_> {
                 Ok(Seen(code, begun.elapsed(), format!("a code of {digits} digits")))
             }
             Err(problem) => {
-                let advice = "Look whether the mail left: otp-sidecar mail test, and email_service in /health.";
+                let advice =
+                    "Look whether the mail left: otp-sidecar mail test, and email_service in /health.";
                 Err(Wrong(problem, advice, begun.elapsed()))
             }
         }
@@ -215,7 +216,9 @@ impl Flow<'_> {
             return Ok(Seen((), answer.took, "accepted".to_owned()));
         }
         let advice = match answer.word().as_deref() {
-            Some("otp_invalid") => "Did the command print the code of an older mail? It finds the time in SMOKE_REQUESTED_AT.",
+            Some("otp_invalid") => {
+                "Did the command print the code of an older mail? It finds the time in SMOKE_REQUESTED_AT."
+            }
             Some(_) => refusal(&answer),
             None => "The code was right, and the wallet refused: look at its log.",
         };
@@ -257,12 +260,16 @@ fn number(value: &Value) -> Option<f64> {
 /// What to do about a refusal of the sidecar.
 fn refusal(answer: &Answer) -> &'static str {
     match (answer.word().as_deref(), answer.status.as_u16()) {
-        (Some("locked" | "disabled"), _) => "The test account is locked: wait, or let an operator clear the lock.",
+        (Some("locked" | "disabled"), _) => {
+            "The test account is locked: wait, or let an operator clear the lock."
+        }
         (Some("rate_limited"), _) => "The test account is over a limit: wait as long as Retry-After says.",
         (Some("state_unavailable"), _) => "The sidecar does not reach its state: look at /health.",
         (Some("identity_unavailable"), _) => "The sidecar has no keys to check tokens with: look at its log.",
         (Some("upstream_unavailable" | "upstream_timeout"), _) => "The sidecar does not reach the wallet.",
-        (Some("unauthorized"), _) | (_, 401) => "The token is not accepted: is it for this environment, and has it not expired?",
+        (Some("unauthorized"), _) | (_, 401) => {
+            "The token is not accepted: is it for this environment, and has it not expired?"
+        }
         (_, 404) => "Is the path right? Name it with --fund-path, --verify-path and --status-path.",
         _ => "Look at the log; the sidecar's lines carry the decision's id.",
     }

@@ -144,10 +144,7 @@ pub(super) fn run(flags: &SmokeFlags) -> anyhow::Result<Ending> {
 }
 
 /// The test account's token, from a flag or a file; `None` when neither is given.
-pub(super) fn token(
-    value: Option<&str>,
-    file: Option<&Path>,
-) -> anyhow::Result<Option<Zeroizing<String>>> {
+pub(super) fn token(value: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<Zeroizing<String>>> {
     let text = match (value, file) {
         (_, Some(path)) => crate::config::secret::from_file(path)
             .map_err(|problem| anyhow::anyhow!("--token-file: {problem}"))?,

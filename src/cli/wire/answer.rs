@@ -70,7 +70,8 @@ pub(in crate::cli) struct Spoken {
 impl Spoken {
     pub(super) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let status = text.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|word| word.parse().ok());
+        let status =
+            text.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|word| word.parse().ok());
         Self { status, text }
     }
 

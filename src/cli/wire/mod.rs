@@ -88,8 +88,10 @@ impl Target {
     /// # Errors
     /// When the URL or the file cannot be used.
     pub(super) fn new(url: &str, ca: Option<&Path>, limit: Duration) -> anyhow::Result<Self> {
-        let parsed = Url::parse(url).map_err(|_| anyhow!("`{url}` is no URL: write https://wallet.example"))?;
-        let is_plain = parsed.username().is_empty() && parsed.query().is_none() && parsed.fragment().is_none();
+        let parsed =
+            Url::parse(url).map_err(|_| anyhow!("`{url}` is no URL: write https://wallet.example"))?;
+        let is_plain =
+            parsed.username().is_empty() && parsed.query().is_none() && parsed.fragment().is_none();
         if parsed.host_str().is_none() || !is_plain {
             bail!("the URL must be a scheme, a host, and perhaps a port and a path: https://wallet.example");
         }
