@@ -1,5 +1,6 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod audit;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -11,6 +12,8 @@ mod inject;
 mod output;
 mod policy;
 mod serve;
+mod smoke;
+mod wire;
 mod without_secrets;
 
 use std::process::ExitCode;
@@ -34,6 +37,12 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Check a running wallet from end to end with a test account.
+    #[command(after_help = smoke::EXAMPLES)]
+    Smoke(Box<smoke::SmokeFlags>),
+    /// Examine the security of a running deployment. The log of decisions is another thing: serve --audit.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(Box<audit::AuditFlags>),
     /// Print what a shell needs to complete commands and flags.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionFlags),
@@ -56,6 +65,8 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Audit(flags) => ending::finish(audit::run(&flags)),
+        Command::Smoke(flags) => ending::finish(smoke::run(&flags)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
         Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
         Command::Policy(command) => ending::finish(policy::run(command)),
