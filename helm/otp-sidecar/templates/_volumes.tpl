@@ -113,7 +113,8 @@
 {{- $_ := set $texts (base $path) (toString $bytes) -}}
 {{- end -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite $texts .Values.policies.templates) -}}
+{{- /* toYaml cuts the last line break, which may be that of a text. */ -}}
+{{- printf "%s\n" (toYaml (mergeOverwrite $texts .Values.policies.templates)) -}}
 {{- end -}}
 
 {{/* Policies and their texts. Takes the scope. */}}
@@ -124,5 +125,6 @@
 {{- $_ := set $texts (base $path) (toString $bytes) -}}
 {{- end -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite $texts .Values.policies.files) -}}
+{{- /* toYaml cuts the last line break, which may be that of a text. */ -}}
+{{- printf "%s\n" (toYaml (mergeOverwrite $texts .Values.policies.files)) -}}
 {{- end -}}
