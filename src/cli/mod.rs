@@ -3,6 +3,7 @@
 #[cfg(feature = "demo")]
 mod demo;
 mod ending;
+mod health;
 mod mail;
 mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
@@ -30,6 +31,9 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// Ask a sidecar whether it is ready, by exit code.
+    #[command(after_help = health::EXAMPLES, next_line_help = true)]
+    Health(health::HealthFlags),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
     /// Check, show and describe policies, without a sidecar.
@@ -47,6 +51,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Health(flags) => ending::finish(health::run(&flags)),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Policy(command) => ending::finish(policy::run(command)),
         Command::Inject(flags) => inject::run(&flags),

@@ -58,5 +58,5 @@ def test_the_wallet_pauses_with_what_its_image_has_where_kubernetes_cannot():
 
 
 def test_a_grace_that_is_long_enough_is_taken_as_it_is():
-    spec = pod(render(merged(ALONE, {"termination": {"gracePeriodSeconds": 53}})))
-    assert spec["terminationGracePeriodSeconds"] == 53
+    spec = pod(render(merged(ALONE, {"termination": {"gracePeriodSeconds": 55}})))
+    assert spec["terminationGracePeriodSeconds"] == 55

@@ -106,7 +106,7 @@ CASES = {
     "a drain that outgrew the grace": (
         ALONE,
         {"termination": {"gracePeriodSeconds": 60, "drain": "2m"}},
-        "take up to 148 s",
+        "take up to 150 s",
     ),
 }
 

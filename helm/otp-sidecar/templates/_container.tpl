@@ -19,7 +19,8 @@
   {{- else }}
   lifecycle:
     preStop:
-      exec: { command: [/otp-sidecar, health, --live, --for, {{ $s.it.Values.termination.pauseSeconds }}s] }
+      # The image has no shell and no sleep.
+      exec: { command: [/otp-sidecar, health, --live, "--admin=http://127.0.0.1:{{ $s.it.Values.ports.admin }}", --for, {{ $s.it.Values.termination.pauseSeconds }}s] }
   {{- end }}
 {{- end -}}
 {{- end -}}

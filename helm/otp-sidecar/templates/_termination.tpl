@@ -27,22 +27,22 @@ connections. An ordinary one gets it at the same time: the wallet waits until th
 {{- end -}}
 {{- end -}}
 
-{{/* The least that a pod needs to end in order. */}}
+{{/* The least that a pod needs to end in order, with 2 s for Kubernetes itself. */}}
 {{- define "otp-sidecar.leastGrace" -}}
 {{- $t := .Values.termination -}}
 {{- $wallet := add (include "otp-sidecar.walletPause" . | int) $t.walletSeconds -}}
 {{- $sidecar := include "otp-sidecar.endSeconds" . | int -}}
 {{- if include "otp-sidecar.isNative" . -}}
-{{- add $wallet $sidecar -}}
+{{- add $wallet $sidecar 2 -}}
 {{- else -}}
-{{- max $wallet (add $t.pauseSeconds $sidecar) -}}
+{{- add (max $wallet (add $t.pauseSeconds $sidecar)) 2 -}}
 {{- end -}}
 {{- end -}}
 
 {{/* terminationGracePeriodSeconds of the pod: a number. */}}
 {{- define "otp-sidecar.gracePeriod" -}}
 {{- $s := dict -}}{{- include "otp-sidecar.scope" (dict "from" . "into" $s) -}}
-{{- $s.it.Values.termination.gracePeriodSeconds | default (add (include "otp-sidecar.leastGrace" $s.it | int) 2) -}}
+{{- $s.it.Values.termination.gracePeriodSeconds | default (include "otp-sidecar.leastGrace" $s.it) -}}
 {{- end -}}
 
 {{/* `lifecycle:` of the wallet's container: the pause before it gets SIGTERM. */}}

@@ -162,7 +162,7 @@
 {{- $wrong := list -}}
 {{- $least := include "otp-sidecar.leastGrace" . | int -}}
 {{- if and $t.gracePeriodSeconds (lt (int $t.gracePeriodSeconds) $least) -}}
-{{- $wrong = append $wrong (printf "termination.gracePeriodSeconds is %v, but pause, wallet and drain (with 13 s for mail, traces and audit log) take up to %d s: Kubernetes would kill the sidecar in the middle. Leave it empty, or shorten termination.drain" $t.gracePeriodSeconds $least) -}}
+{{- $wrong = append $wrong (printf "termination.gracePeriodSeconds is %v, but pause, wallet and drain (with 15 s for mail, traces and audit log) take up to %d s: Kubernetes would kill the sidecar in the middle. Leave it empty, or shorten termination.drain" $t.gracePeriodSeconds $least) -}}
 {{- end -}}
 {{- toYaml $wrong -}}
 {{- end -}}
