@@ -11,6 +11,7 @@ from chart import (
     REDIS,
     SHARED,
     VERSIONS,
+    WALLET,
     container,
     flags,
     merged,
@@ -156,7 +157,24 @@ def test_every_secret_that_is_named_arrives_where_it_is_looked_for():
     for flag in ("STATE", "CODE_KEYS", "SMTP", "ADMIN_TOKEN"):
         path = env[f"OTP_SIDECAR_{flag}_FILE"]["value"]
         assert path.removeprefix("/etc/otp-sidecar/secrets/") in files
-    assert env["JWT_SECRET"]["valueFrom"]["secretKeyRef"] == {"name": "wallet-jwt", "key": "JWT_SECRET"}
+    assert env["JWT_SECRET"]["valueFrom"]["secretKeyRef"] == {"name": "wallet-jwt", "key": "jwt-secret"}
+
+
+def test_one_secret_may_hold_everything():
+    values = merged(WALLET, {"existingSecret": "otp-sidecar", "mail": {"from": "otp@example.com"}})
+    for more, files in (
+        ({}, {"smtp"}),
+        ({"state": {"kind": "redis"}}, {"smtp", "state", "code-keys"}),
+        ({"state": {"kind": "redis", "url": "redis://redis:6379/0"}}, {"smtp", "code-keys"}),
+        ({"redis": {"enabled": True}, "mail": {"url": "smtp://relay:587"}}, {"code-keys"}),
+        ({"mail": {"enabled": False}}, set()),
+    ):
+        spec = pod(render(merged(values, more)))
+        sources = [it["projected"]["sources"] for it in spec["volumes"] if it["name"] == "otp-sidecar-secrets"]
+        found = [source["secret"] for source in sum(sources, [])]
+        assert {(it["name"], it["items"][0]["path"]) for it in found} == {("otp-sidecar", file) for file in files}
+        env = {it["name"]: it for it in container(spec, "otp-sidecar")["env"]}
+        assert env["JWT_SECRET"]["valueFrom"]["secretKeyRef"] == {"name": "otp-sidecar", "key": "jwt-secret"}
 
 
 def test_templates_become_a_folder_below_the_policies():

@@ -116,7 +116,7 @@ memory
 - name: OTP_SIDECAR_SMTP
   value: {{ $v.mail.url | quote }}
 {{- end }}
-{{- with $v.jwt.secret.name }}
+{{- with (include "otp-sidecar.secrets" . | fromYaml).jwt }}
 {{- include "otp-sidecar.fromSecret" (dict "env" "JWT_SECRET" "secret" . "key" $v.jwt.secret.key) }}
 {{- end }}
 {{- range $v.secretEnv }}

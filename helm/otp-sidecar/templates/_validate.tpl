@@ -11,6 +11,7 @@
 
 {{- define "otp-sidecar.wrong.state" -}}
 {{- $v := .Values -}}
+{{- $names := include "otp-sidecar.secrets" . | fromYaml -}}
 {{- $wrong := list -}}
 {{- $many := or (gt (int $v.replicas) 1) $v.autoscaling.enabled -}}
 {{- $redis := or $v.redis.enabled (eq $v.state.kind "redis") -}}
@@ -23,14 +24,14 @@
 {{- if and (eq $v.state.kind "redis") (not $v.redis.enabled) -}}
 {{- if and $v.state.url $v.state.secret.name -}}
 {{- $wrong = append $wrong "state.url and state.secret.name both say where Redis is: leave one of them out" -}}
-{{- else if not (or $v.state.url $v.state.secret.name) -}}
+{{- else if not (or $v.state.url $names.state) -}}
 {{- $wrong = append $wrong "state.kind is redis, but nothing says where it is: set state.secret.name to a secret with its URL, or state.url if it has no password" -}}
 {{- end -}}
 {{- end -}}
 {{- if and (eq $v.state.kind "memory") (not $v.redis.enabled) (or $v.state.url $v.state.secret.name) -}}
 {{- $wrong = append $wrong "state.url or state.secret names a Redis, but state.kind is memory: set state.kind to redis" -}}
 {{- end -}}
-{{- if and $redis (not $v.codeKeys.secret.name) -}}
+{{- if and $redis (not $names.codeKeys) -}}
 {{- $wrong = append $wrong "codeKeys.secret.name is needed with Redis, because all replicas need the same keys. Make one with: kubectl create secret generic otp-code-keys --from-literal=code-keys=\"k1:$(openssl rand -base64 32)\"" -}}
 {{- end -}}
 {{- toYaml $wrong -}}
@@ -38,6 +39,7 @@
 
 {{- define "otp-sidecar.wrong.secrets" -}}
 {{- $v := .Values -}}
+{{- $names := include "otp-sidecar.secrets" . | fromYaml -}}
 {{- $wrong := list -}}
 {{- range $name, $url := dict "state.url" $v.state.url "mail.url" $v.mail.url -}}
 {{- if or (contains "@" $url) (regexMatch "[?&](user|pass)=" $url) -}}
@@ -59,7 +61,7 @@
 {{- end -}}
 {{- $relays := list -}}
 {{- if $v.mail.url -}}{{- $relays = append $relays "mail.url" -}}{{- end -}}
-{{- if $v.mail.secret.name -}}{{- $relays = append $relays "mail.secret.name" -}}{{- end -}}
+{{- if $names.smtp -}}{{- $relays = append $relays "mail.secret.name" -}}{{- end -}}
 {{- if $v.mail.gmail.enabled -}}{{- $relays = append $relays "mail.gmail.enabled" -}}{{- end -}}
 {{- if and $v.mail.enabled (ne (len $relays) 1) -}}
 {{- $wrong = append $wrong (printf "mail: nothing or too much says where codes leave (%s): set one of mail.secret.name, mail.url and mail.gmail.enabled; or mail.enabled to false if no policy sends codes" (join ", " $relays | default "none")) -}}
@@ -100,7 +102,7 @@
 {{- end -}}
 {{- end -}}
 {{- $given := list -}}
-{{- if $v.jwt.secret.name -}}{{- $given = append $given "JWT_SECRET" -}}{{- end -}}
+{{- if (include "otp-sidecar.secrets" . | fromYaml).jwt -}}{{- $given = append $given "JWT_SECRET" -}}{{- end -}}
 {{- range concat $v.secretEnv $v.extraEnv -}}{{- $given = append $given (.env | default .name) -}}{{- end -}}
 {{- if and (not $p.existingConfigMap) (not (has "JWT_SECRET" $given)) (contains "env: JWT_SECRET" (toYaml $own)) -}}
 {{- $wrong = append $wrong "jwt.secret.name: the policy checks tokens with JWT_SECRET: name the secret that holds what the wallet signs them with" -}}

@@ -72,21 +72,37 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The names of the secrets that are used, by what they are for; nothing for what is not. Takes the scope. */}}
+{{- define "otp-sidecar.secrets" -}}
+{{- $v := .Values -}}
+{{- $redis := and (eq $v.state.kind "redis") (not $v.redis.enabled) -}}
+{{- $many := or $v.redis.enabled (eq $v.state.kind "redis") -}}
+{{- $relay := and $v.mail.enabled (not $v.mail.url) (not $v.mail.gmail.enabled) -}}
+{{- dict
+  "state" ($v.state.secret.name | default (ternary $v.existingSecret "" (and $redis (not $v.state.url))))
+  "codeKeys" ($v.codeKeys.secret.name | default (ternary $v.existingSecret "" $many))
+  "smtp" (ternary ($v.mail.secret.name | default (ternary $v.existingSecret "" $relay)) "" $v.mail.enabled)
+  "jwt" ($v.jwt.secret.name | default $v.existingSecret)
+  "admin" $v.adminToken.secret.name
+  | toYaml -}}
+{{- end -}}
+
 {{/* Secrets that a flag takes as a file, as a list of env, file, secret, key. Takes the scope. */}}
 {{- define "otp-sidecar.flagFiles" -}}
 {{- $v := .Values -}}
+{{- $names := include "otp-sidecar.secrets" . | fromYaml -}}
 {{- $files := list -}}
-{{- if and (eq $v.state.kind "redis") (not $v.redis.enabled) $v.state.secret.name -}}
-{{- $files = append $files (dict "env" "OTP_SIDECAR_STATE_FILE" "file" "state" "secret" $v.state.secret.name "key" $v.state.secret.key) -}}
+{{- with $names.state -}}
+{{- $files = append $files (dict "env" "OTP_SIDECAR_STATE_FILE" "file" "state" "secret" . "key" $v.state.secret.key) -}}
 {{- end -}}
-{{- if $v.codeKeys.secret.name -}}
-{{- $files = append $files (dict "env" "OTP_SIDECAR_CODE_KEYS_FILE" "file" "code-keys" "secret" $v.codeKeys.secret.name "key" $v.codeKeys.secret.key) -}}
+{{- with $names.codeKeys -}}
+{{- $files = append $files (dict "env" "OTP_SIDECAR_CODE_KEYS_FILE" "file" "code-keys" "secret" . "key" $v.codeKeys.secret.key) -}}
 {{- end -}}
-{{- if and $v.mail.enabled $v.mail.secret.name -}}
-{{- $files = append $files (dict "env" "OTP_SIDECAR_SMTP_FILE" "file" "smtp" "secret" $v.mail.secret.name "key" $v.mail.secret.key) -}}
+{{- with $names.smtp -}}
+{{- $files = append $files (dict "env" "OTP_SIDECAR_SMTP_FILE" "file" "smtp" "secret" . "key" $v.mail.secret.key) -}}
 {{- end -}}
-{{- if $v.adminToken.secret.name -}}
-{{- $files = append $files (dict "env" "OTP_SIDECAR_ADMIN_TOKEN_FILE" "file" "admin-token" "secret" $v.adminToken.secret.name "key" $v.adminToken.secret.key) -}}
+{{- with $names.admin -}}
+{{- $files = append $files (dict "env" "OTP_SIDECAR_ADMIN_TOKEN_FILE" "file" "admin-token" "secret" . "key" $v.adminToken.secret.key) -}}
 {{- end -}}
 {{- toYaml $files -}}
 {{- end -}}
