@@ -64,4 +64,4 @@ pictures: needs ## Draw docs/pictures from a longer run of the dashboards' test;
 
 clean: ## Remove what was built and installed here.
 	$(CARGO) clean
-	rm -rf tests/.venv tests/backends/node/node_modules dashboards/draw/node_modules mutants.out mutants.out.old
+	rm -rf tests/.venv tests/backends/node/node_modules examples/express-wallet/node_modules dashboards/draw/node_modules mutants.out mutants.out.old
