@@ -1,7 +1,7 @@
 # `make demo` shows the whole flow, `make test` proves it. Both do their own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs lint unit bench mutants deny dashboards pictures clean
+.PHONY: help demo test needs lint unit bench mutants deny dashboards chart pictures clean
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -48,6 +48,9 @@ deny: ## Check licences, banned crates and sources; then advisories, whose datab
 
 dashboards: ## Write dashboards/*.json from dashboards/src.
 	@python3 dashboards/src/generate.py
+
+chart: ## Copy rules, dashboards and the shipped policy into the chart.
+	@scripts/chart-files.sh
 
 DRAW := dashboards/draw
 DRAWN_FROM := $(CURDIR)/target/dashboards.json

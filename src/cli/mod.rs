@@ -4,6 +4,7 @@ mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod ending;
+mod health;
 mod mail;
 mod man;
 mod inject;
@@ -32,6 +33,9 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// Ask a sidecar whether it is ready, by exit code.
+    #[command(after_help = health::EXAMPLES, next_line_help = true)]
+    Health(health::HealthFlags),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
     /// Print what a shell needs to complete commands and flags.
@@ -55,6 +59,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Health(flags) => ending::finish(health::run(&flags)),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
         Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
