@@ -2,11 +2,14 @@
 
 #[cfg(feature = "demo")]
 mod demo;
-#[allow(dead_code, reason = "the commands that use it come next")]
 mod ending;
+mod mail;
+mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
+mod policy;
 mod serve;
+mod without_secrets;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,14 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// See whether mails get out, and what they say.
+    Mail(mail::MailCommand),
+    /// Check, show and describe policies, without a sidecar.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Add the sidecar to Kubernetes manifests, or take it out again.
+    #[command(after_help = inject::EXAMPLES, next_line_help = true)]
+    Inject(Box<inject::InjectFlags>),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
     Demo(demo::DemoFlags),
@@ -36,6 +47,9 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Policy(command) => ending::finish(policy::run(command)),
+        Command::Inject(flags) => inject::run(&flags),
         #[cfg(feature = "demo")]
         Command::Demo(flags) => demo::run(&flags),
     }
