@@ -1,6 +1,7 @@
 //! `otp-sidecar policy`: work on policies, without a sidecar.
 
 mod schema;
+mod test;
 
 use clap::Subcommand;
 
@@ -12,11 +13,15 @@ pub(super) enum PolicyCommand {
     /// Print the JSON Schema of policy files, for completion and checks in editors.
     #[command(after_help = schema::EXAMPLES)]
     Schema,
+    /// Run the tests beside the policies: requests on a virtual clock, and what must come of them.
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestFlags),
 }
 
 /// Runs the verb that the arguments name.
 pub(super) fn run(command: PolicyCommand) -> anyhow::Result<Ending> {
     match command {
         PolicyCommand::Schema => schema::run(),
+        PolicyCommand::Test(flags) => test::run(&flags),
     }
 }
