@@ -6,6 +6,7 @@ mod figures;
 mod schema;
 mod show;
 mod source;
+mod test;
 
 use clap::Subcommand;
 
@@ -23,6 +24,9 @@ pub(super) enum PolicyCommand {
     /// Print the JSON Schema of policy files, for completion and checks in editors.
     #[command(after_help = schema::EXAMPLES)]
     Schema,
+    /// Run the tests beside the policies: requests on a virtual clock, and what must come of them.
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestFlags),
 }
 
 /// Runs the verb that the arguments name.
@@ -31,5 +35,6 @@ pub(super) fn run(command: PolicyCommand) -> anyhow::Result<Ending> {
         PolicyCommand::Check(flags) => check::run(&flags),
         PolicyCommand::Show(flags) => show::run(&flags),
         PolicyCommand::Schema => schema::run(),
+        PolicyCommand::Test(flags) => test::run(&flags),
     }
 }
