@@ -164,6 +164,7 @@ fn links_between_pages_lead_somewhere() {
         "CHANGELOG.md",
         "docs/alerts.md",
         "docs/audit.md",
+        "docs/cli/policy.md",
         "docs/dashboards.md",
         "docs/errors.md",
         "docs/logs.md",
