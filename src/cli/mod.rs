@@ -5,6 +5,7 @@ mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod ending;
+mod health;
 mod mail;
 mod man;
 mod inject;
@@ -35,6 +36,9 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// Ask a sidecar whether it is ready, by exit code.
+    #[command(after_help = health::EXAMPLES, next_line_help = true)]
+    Health(health::HealthFlags),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
     /// Check a running wallet from end to end with a test account.
@@ -64,6 +68,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Health(flags) => ending::finish(health::run(&flags)),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Audit(flags) => ending::finish(audit::run(&flags)),
         Command::Smoke(flags) => ending::finish(smoke::run(&flags)),
