@@ -62,12 +62,13 @@ def test_the_image_has_every_library_of_the_program_and_nothing_else_that_runs(i
     assert {path.name for path in programs} - {path.name for path in libraries} == {"otp-sidecar"}
     [loader] = [path for path in libraries if path.name.startswith("ld-linux")]
     [libc] = [path for path in libraries if path.name == "libc.so.6"]
-    # By the image's own loader and libraries alone.
     alone = [loader, "--inhibit-cache", "--library-path", libc.parent]
     code, said = run(*alone, image_root / "otp-sidecar", "--version", env={})
     assert code == 0 and said.startswith("otp-sidecar "), said
-    code, said = run(loader, "--inhibit-cache", "--library-path", "/nowhere", image_root / "otp-sidecar", "--version")
-    assert code != 0, "it would have found the libraries of this machine"
+    # A library that is missing would be found on this machine instead.
+    code, said = run(*alone, "--list", image_root / "otp-sidecar")
+    found = [pathlib.Path(path) for path in re.findall(r"=> (\S+)", said)]
+    assert code == 0 and len(found) >= 3 and all(path.is_relative_to(image_root) for path in found), said
 
 
 def test_what_is_in_the_image_beside_the_program_is_small_and_known_to_scanners(image_root):
