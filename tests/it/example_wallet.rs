@@ -32,7 +32,8 @@ impl Wallet {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let listens_on = line.trim().strip_prefix("listening on ");
-        let listens_on = listens_on.expect("the wallet starts; `make test` installs what it needs").to_owned();
+        let listens_on =
+            listens_on.expect("the wallet starts; `make test` installs what it needs").to_owned();
         Self { process, listens_on }
     }
 }

@@ -59,14 +59,17 @@ impl Pod {
             mount(&Self::place_in(&folder, path), 0, files, secret);
         }
         let here = |text: &str| text.replace(MOUNTS, folder.path().to_str().unwrap());
-        let arguments = rendered["args"].as_array().unwrap().iter().map(|flag| match flag.as_str().unwrap() {
-            flag if flag.starts_with("--listen=") => "--listen=127.0.0.1:0".to_owned(),
-            flag if flag.starts_with("--admin-listen=") => "--admin-listen=127.0.0.1:0".to_owned(),
-            flag => here(flag),
-        });
-        let env = rendered["env"].as_object().unwrap().iter().map(|(name, value)| {
-            (name.clone(), value.as_str().map_or_else(|| secret(value), &here))
-        });
+        let arguments =
+            rendered["args"].as_array().unwrap().iter().map(|flag| match flag.as_str().unwrap() {
+                flag if flag.starts_with("--listen=") => "--listen=127.0.0.1:0".to_owned(),
+                flag if flag.starts_with("--admin-listen=") => "--admin-listen=127.0.0.1:0".to_owned(),
+                flag => here(flag),
+            });
+        let env = rendered["env"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| secret(value), &here)));
         let sidecar = Start::exactly(arguments, env).ready();
         Self { sidecar, folder, rendered }
     }
@@ -82,7 +85,9 @@ impl Pod {
         let text = files["default.yaml"].as_str().unwrap().to_owned();
         assert!(text.contains(from), "the shipped policy does not say {from:?}");
         files["default.yaml"] = text.replace(from, to).into();
-        mount(&Self::place_in(&self.folder, &path), version, &files, &|_| unreachable!("a policy is no secret"));
+        mount(&Self::place_in(&self.folder, &path), version, &files, &|_| {
+            unreachable!("a policy is no secret")
+        });
     }
 }
 
