@@ -135,3 +135,11 @@ def test_the_notes_say_what_to_do_next(tmp_path):
         assert ('include "otp-sidecar.volumes" .' in text) == (way == "shared")
         assert "State is in memory" not in text and ("rollout status" in text) == (way == "alone")
 
+
+
+def test_the_command_of_the_readme_renders():
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Kubernetes\n")[1].split("\n## ")[0]
+    settings = re.findall(r"--set (\S+)", text)
+    assert len(settings) > 5
+    code, out, err = helm("template", "wallet", CHART, "--kube-version", NATIVE, *[f"--set={it}" for it in settings])
+    assert code == 0 and workload(documents(out)), err
