@@ -167,7 +167,10 @@ impl Download {
         );
         match &polled {
             Poll::Ready(None) => self.finish(),
-            Poll::Ready(Some(Ok(_))) if self.incoming.is_end_stream() => self.finish(),
+            // Nobody asks for what follows trailers.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() || self.incoming.is_end_stream() => {
+                self.finish();
+            }
             Poll::Ready(_) | Poll::Pending => {}
         }
         polled.map(|frame| frame.map(|f| f.map_err(BodyError::Broken)))
