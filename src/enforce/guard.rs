@@ -22,7 +22,7 @@ use crate::policy::limit;
 use crate::policy::snapshot::Action;
 use crate::proxy::body::{Body, CollectError, collect};
 use crate::proxy::forward::Care;
-use crate::proxy::headers;
+use crate::proxy::headers::{self, Survey};
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
@@ -182,7 +182,9 @@ impl Enforcer {
     }
 
     fn prepared(&self, context: &Context, mut request: Request<Body>) -> Request<Body> {
-        headers::prepare_request(request.headers_mut(), &context.in_force.forwarding(context.peer));
+        let survey = Survey::of(request.headers());
+        let forwarding = context.in_force.forwarding(context.peer);
+        headers::prepare_request(request.headers_mut(), survey, &forwarding);
         for name in &context.in_force.snapshot.identity.strip {
             request.headers_mut().remove(name);
         }

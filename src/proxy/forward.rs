@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -57,9 +57,9 @@ impl Upstream {
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         let Admission { .. } = admission;
-        self.normalise(&mut request);
+        let came = self.normalise(&mut request);
         // Boxed like everything that is rare: this future is moved for each request.
-        if request.headers().contains_key(UPGRADE) {
+        if came.upgrade {
             return Box::pin(self.switch(request)).await;
         }
         if request.body().is_streamed() {
@@ -83,27 +83,34 @@ impl Upstream {
     }
 
     /// One Host, one framing, HTTP/1.1, and a path for a target.
-    fn normalise(&self, request: &mut Request<Body>) {
+    fn normalise(&self, request: &mut Request<Body>) -> Came {
+        let came = Came::with(request.headers());
         *request.version_mut() = Version::HTTP_11;
         if let Some(authority) = request.uri().authority() {
             let host = HeaderValue::from_str(authority.as_str()).unwrap_or_else(|_| self.host.clone());
             request.headers_mut().insert(HOST, host);
             let path = request.uri().path_and_query().cloned();
             *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        } else if !request.headers().contains_key(HOST) {
+        } else if !came.host {
             let host = self.host.clone();
             request.headers_mut().insert(HOST, host);
         }
         let length = request.body().size_hint().exact();
         let is_streamed = request.body().is_streamed();
         let headers = request.headers_mut();
-        headers.remove(CONNECTION);
+        if came.connection {
+            headers.remove(CONNECTION);
+        }
         match length {
             // A request without a body says so or says nothing; both are kept.
             Some(0) if !is_streamed => {
-                headers.remove(TRANSFER_ENCODING);
-                headers.remove(EXPECT);
-                if headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
+                if came.coding {
+                    headers.remove(TRANSFER_ENCODING);
+                }
+                if came.expect {
+                    headers.remove(EXPECT);
+                }
+                if came.length && headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
                     headers.remove(CONTENT_LENGTH);
                 }
             }
@@ -117,6 +124,7 @@ impl Upstream {
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
         }
+        came
     }
 
     /// Watches a body that arrives while it is forwarded. The client's `Expect: 100-continue` is the
@@ -264,6 +272,36 @@ impl Upstream {
             let _ = connection.await;
         });
         Ok(Response::from_parts(head, Body::from(incoming)))
+    }
+}
+
+/// Which of the headers that are judged or made anew here a request came with: one pass, where most would
+/// be looked up in vain.
+#[derive(Debug, Default)]
+struct Came {
+    host: bool,
+    connection: bool,
+    coding: bool,
+    length: bool,
+    expect: bool,
+    upgrade: bool,
+}
+
+impl Came {
+    fn with(headers: &HeaderMap) -> Self {
+        let mut came = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "host" => came.host = true,
+                "connection" => came.connection = true,
+                "transfer-encoding" => came.coding = true,
+                "content-length" => came.length = true,
+                "expect" => came.expect = true,
+                "upgrade" => came.upgrade = true,
+                _ => {}
+            }
+        }
+        came
     }
 }
 

@@ -32,11 +32,12 @@ pub(super) struct PassAll {
 impl Handler for PassAll {
     async fn handle(&self, mut request: Box<Request<Body>>, peer: SocketAddr) -> Response<Body> {
         let checked = head::check(request.method(), request.uri(), request.version(), request.headers());
-        if let Err(refusal) = checked {
-            return refused(StatusCode::BAD_REQUEST, refusal.details());
-        }
+        let survey = match checked {
+            Ok(survey) => survey,
+            Err(refusal) => return refused(StatusCode::BAD_REQUEST, refusal.details()),
+        };
         let context = Context { peer: peer.ip(), trusted: false, intermediary: &[] };
-        headers::prepare_request(request.headers_mut(), &context);
+        headers::prepare_request(request.headers_mut(), survey, &context);
         match self.upstream.forward(Admission::for_tests(), request, self.care).await {
             Ok(answer) => answer,
             Err(error) => {
