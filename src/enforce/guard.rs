@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
 use http_body::Body as _;
+use tokio::time::Instant;
 
 use super::audit::Allowed;
 use super::context::Context;
@@ -198,10 +199,11 @@ impl Enforcer {
         admission: Admission,
         mut request: Box<Request<Body>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
         let call = trace.call(request.method(), &self.upstream_address);
         trace.hand_on(call.as_ref(), request.headers_mut());
-        let result = self.parts.upstream.forward(admission, request, care).await;
+        let result = self.parts.upstream.forward(admission, request, care, since).await;
         if let Some(call) = call {
             match &result {
                 Ok(response) => call.answered(response.status()),
@@ -220,8 +222,8 @@ impl Enforcer {
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         context.trace.let_through();
-        let begun = std::time::Instant::now();
-        let result = self.ask_upstream(&context.trace, admission, Box::new(request), care).await;
+        let begun = Instant::now();
+        let result = self.ask_upstream(&context.trace, admission, Box::new(request), care, begun).await;
         let word = result.as_ref().err().map(failure);
         self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {

@@ -17,10 +17,11 @@ pub mod verify;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::domain::code::Entropy;
 use crate::domain::id::RequestId;
@@ -192,7 +193,7 @@ impl Enforcer {
         let origin = has_origin.then(|| request.headers().get(http::header::ORIGIN).cloned()).flatten();
         headers::prepare_request(request.headers_mut(), survey, &forwarding);
         let telemetry = &self.parts.telemetry;
-        let forwarded = self.ask_upstream(trace, admission, request, Care::Plain).await;
+        let forwarded = self.ask_upstream(trace, admission, request, Care::Plain, begun).await;
         let took = begun.elapsed();
         let response = match forwarded {
             Ok(response) => {

@@ -46,7 +46,8 @@ impl Upstream {
     /// Forwards a request and returns the answer as soon as its head is here.
     ///
     /// The path, the headers and the body must be those that were decided on. Hop-by-hop headers of
-    /// the answer are gone from it.
+    /// the answer are gone from it. `since` is now, or when the request came: what time an answer has is
+    /// counted from then.
     ///
     /// # Errors
     /// [`UpstreamError`] says what is known about the request.
@@ -55,6 +56,7 @@ impl Upstream {
         admission: Admission,
         mut request: Box<Request<Body>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
         let Admission { .. } = admission;
         let came = self.normalise(&mut request);
@@ -63,9 +65,9 @@ impl Upstream {
             return Box::pin(self.switch(request)).await;
         }
         if request.body().is_streamed() {
-            return Box::pin(self.forward_streamed(request, care)).await;
+            return Box::pin(self.forward_streamed(request, care, since)).await;
         }
-        self.exchange(request, None, care).await
+        self.exchange(request, None, care, since).await
     }
 
     /// Forwards a request whose body is still arriving.
@@ -73,9 +75,10 @@ impl Upstream {
         &self,
         mut request: Box<Request<Body>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
         let upload = self.watch_upload(&mut request);
-        let result = self.exchange(request, Some(&upload), care).await;
+        let result = self.exchange(request, Some(&upload), care, since).await;
         if result.is_err() {
             upload.withdraw();
         }
@@ -153,9 +156,10 @@ impl Upstream {
         mut request: Box<Request<Body>>,
         upload: Option<&Arc<Progress>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
+        let mut now = since;
         loop {
-            let now = Instant::now();
             let pooled = match care {
                 Care::Plain => now.checked_sub(USABLE).and_then(|oldest| self.pool.take(oldest)),
                 Care::Once => None,
@@ -173,6 +177,7 @@ impl Upstream {
                 Err(Failure::Timeout) => return Err(UpstreamError::Timeout(self.settings.answer_timeout)),
                 Err(Failure::Sending(failed)) => *request = again(*failed, is_reused, spare)?,
             }
+            now = Instant::now();
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::policy::decision::Admission;
 use crate::proxy::body::Body;
@@ -38,7 +39,7 @@ impl Handler for PassAll {
         };
         let context = Context { peer: peer.ip(), trusted: false, intermediary: &[] };
         headers::prepare_request(request.headers_mut(), survey, &context);
-        match self.upstream.forward(Admission::for_tests(), request, self.care).await {
+        match self.upstream.forward(Admission::for_tests(), request, self.care, Instant::now()).await {
             Ok(answer) => answer,
             Err(error) => {
                 let status = match error {
