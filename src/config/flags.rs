@@ -7,9 +7,9 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::audit::AuditFlags;
+use super::mail::MailFlags;
 use super::secret::CodeKeys;
-use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
-use crate::delivery::target::{SmtpTarget, parse_smtp};
+use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
 
@@ -45,19 +45,9 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_STATE_FILE", value_name = "FILE")]
     pub state_file: Option<PathBuf>,
 
-    /// The mail relay: smtp://user:pass@host:587 (STARTTLS; more with ?tls=opportunistic, ?tls=none or
-    /// ?ca=FILE), smtps://user:pass@host:465, or gmail (smtp.gmail.com:465 with EMAIL_USER and EMAIL_PASS).
-    /// Needed when the policies send codes.
-    #[arg(long, env = "OTP_SIDECAR_SMTP", value_name = "URL", hide_env_values = true)]
-    pub smtp: Option<String>,
-
-    /// A file with what --smtp would say.
-    #[arg(long, env = "OTP_SIDECAR_SMTP_FILE", value_name = "FILE")]
-    pub smtp_file: Option<PathBuf>,
-
-    /// The sender's address [default: EMAIL_USER].
-    #[arg(long, env = "OTP_SIDECAR_MAIL_FROM", value_name = "ADDRESS")]
-    pub mail_from: Option<String>,
+    /// The mail relay.
+    #[command(flatten)]
+    pub mail: MailFlags,
 
     /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
     /// [default: generated with --state memory, required otherwise].
@@ -124,9 +114,11 @@ impl ServeFlags {
             policies,
             state: None,
             state_file: None,
-            smtp: Some(smtp),
-            smtp_file: None,
-            mail_from: Some(text("otp@wallet.example")),
+            mail: MailFlags {
+                smtp: Some(smtp),
+                smtp_file: None,
+                mail_from: Some(text("otp@wallet.example")),
+            },
             code_keys: None,
             code_keys_file: None,
             store_deadline: text("250ms"),
@@ -144,10 +136,10 @@ impl ServeFlags {
 
 /// Collects what is wrong, so that all of it is told at once.
 #[derive(Default)]
-struct Problems(Vec<String>);
+pub(super) struct Problems(pub(super) Vec<String>);
 
 impl Problems {
-    fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
     }
 }
@@ -176,9 +168,7 @@ impl ServeFlags {
         );
         let state = either(p, "state", self.state, self.state_file)
             .map_or(Some(StateTarget::Memory), |text| p.take("state", target::state(&text)));
-        let relay = either(p, "smtp", self.smtp, self.smtp_file)
-            .and_then(|text| p.take("smtp", parse_smtp(&text, env).map_err(|problem| problem.to_string())));
-        let mail = relay.and_then(|relay| p.take("mail-from", sender(relay, self.mail_from, env)));
+        let mail = self.mail.check(p, env);
         let keys = either(p, "code-keys", self.code_keys, self.code_keys_file);
         let code_keys = p.take("code-keys", check_keys(keys, state.as_ref()));
         let times = [
@@ -234,7 +224,7 @@ impl ServeFlags {
 }
 
 /// A secret is given by a flag or by a file, not by both.
-fn either(
+pub(super) fn either(
     problems: &mut Problems,
     flag: &str,
     value: Option<String>,
@@ -261,21 +251,6 @@ fn log_format(text: &str) -> Result<Format, String> {
         "json" => Ok(Format::Json),
         "pretty" => Ok(Format::Pretty),
         _ => Err(format!("`{text}` is no format: write json or pretty")),
-    }
-}
-
-fn sender(
-    relay: SmtpTarget,
-    from: Option<String>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Mail, String> {
-    let from = from
-        .or_else(|| env("EMAIL_USER"))
-        .ok_or("who sends the mails? Give --mail-from, or set EMAIL_USER")?;
-    let address = from.rsplit_once('<').map_or(from.as_str(), |(_, rest)| rest.trim_end_matches('>'));
-    match crate::domain::subject::Recipient::parse(address.trim()) {
-        Ok(_) => Ok(Mail { relay, from }),
-        Err(problem) => Err(format!("the sender {problem}")),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod duration;
 pub mod flags;
+pub mod mail;
 pub mod secret;
 pub mod target;
 

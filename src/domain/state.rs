@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::challenge::Challenge;
 use super::id::{LimitName, Purpose, Reference};
+use super::ledger::counts::CountBook;
+use super::ledger::trail::{Record, Trail};
 use super::lockout::Account;
 use super::subject::Subject;
 use super::tally::Tally;
@@ -17,6 +19,8 @@ pub struct State {
     pub(super) accounts: HashMap<(Subject, Purpose), Account>,
     pub(super) challenges: HashMap<(Subject, Reference), Challenge>,
     pub(super) pending: HashMap<(Subject, Purpose), Reference>,
+    pub(super) trail: Trail,
+    pub(super) counts: CountBook,
 }
 
 /// How much there is of what operators watch.
@@ -81,13 +85,22 @@ impl State {
         Some(Limited { limit: take.limit.clone(), max: take.max, retry_at })
     }
 
+    /// Counts events from before the time of which more is known than their number.
+    pub fn count_earlier(&mut self, take: &Take, number: u32, at: Timestamp) {
+        let bucket = self.buckets.entry((take.limit.clone(), take.owner.clone())).or_default();
+        for _ in 0..number.min(take.max) {
+            bucket.record(take, at);
+        }
+    }
+
+    /// Forgets what a limit has counted, and tells how many events of it would still have counted.
+    pub(super) fn forget(&mut self, take: &Take, now: Timestamp) -> u32 {
+        let bucket = self.buckets.remove(&(take.limit.clone(), take.owner.clone()));
+        bucket.map_or(0, |bucket| bucket.used(take, now))
+    }
+
     /// A challenge that is still remembered.
-    pub(super) fn challenge(
-        &self,
-        subject: &Subject,
-        reference: &Reference,
-        now: Timestamp,
-    ) -> Option<&Challenge> {
+    pub fn challenge(&self, subject: &Subject, reference: &Reference, now: Timestamp) -> Option<&Challenge> {
         self.challenges
             .get(&(subject.clone(), reference.clone()))
             .filter(|challenge| challenge.is_remembered(now))
@@ -108,7 +121,7 @@ impl State {
     }
 
     /// The failure record of a subject and purpose, as far as it is remembered.
-    pub(super) fn account(&self, subject: &Subject, purpose: &Purpose, now: Timestamp) -> Account {
+    pub fn account(&self, subject: &Subject, purpose: &Purpose, now: Timestamp) -> Account {
         self.accounts
             .get(&(subject.clone(), purpose.clone()))
             .filter(|account| account.expires_at() > now)
@@ -117,7 +130,7 @@ impl State {
     }
 
     /// Remembers a failure record.
-    pub(super) fn keep_account(&mut self, subject: &Subject, purpose: &Purpose, account: Account) {
+    pub fn keep_account(&mut self, subject: &Subject, purpose: &Purpose, account: Account) {
         self.accounts.insert((subject.clone(), purpose.clone()), account);
     }
 
@@ -129,6 +142,13 @@ impl State {
         let challenges = &self.challenges;
         self.pending
             .retain(|(subject, _), reference| challenges.contains_key(&(subject.clone(), reference.clone())));
+        self.trail.sweep(now);
+        self.counts.sweep(now);
+    }
+
+    /// The newest operations, newest first: about this subject, or all.
+    pub fn operations(&self, limit: usize, subject: Option<&Subject>, now: Timestamp) -> Vec<Record> {
+        self.trail.newest(limit, subject, now)
     }
 
     /// How much there is now.
