@@ -221,10 +221,9 @@ fn any_name() -> impl Strategy<Value = String> {
     ]);
     (known, 0_usize..40, "[-_.a-z]").prop_map(|(name, place, other)| {
         let mut name = name.to_owned();
-        if let Some(found) = name.get(place..=place).map(str::to_owned) {
-            if found == "-" || place % 5 == 0 {
-                name.replace_range(place..=place, &other);
-            }
+        let found = name.get(place..=place);
+        if found.is_some_and(|found| found == "-" || place % 5 == 0) {
+            name.replace_range(place..=place, &other);
         }
         name
     })
