@@ -171,6 +171,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/backends/python-django.md",
         "docs/backends/python-fastapi.md",
         "docs/checklists.md",
+        "docs/cli/inject.md",
         "docs/cli/policy.md",
         "docs/dashboards.md",
         "docs/deploy.md",
