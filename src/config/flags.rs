@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::access::{FlagProblem, KeyFlags, StateFlags, either};
 use super::audit::AuditFlags;
 use super::secret::CodeKeys;
 use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
@@ -36,14 +37,9 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
     pub policies: PathBuf,
 
-    /// Where state is kept: memory (one replica, lost at a restart), redis://user:pass@host:6379/0,
-    /// rediss:// (TLS; more with ?ca=FILE, ?cert=FILE&key=FILE) or redis+unix:///path?db=0&user=…&pass=….
-    #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
-    pub state: Option<String>,
-
-    /// A file with what --state would say, so that a password shows in no process list.
-    #[arg(long, env = "OTP_SIDECAR_STATE_FILE", value_name = "FILE")]
-    pub state_file: Option<PathBuf>,
+    /// The state.
+    #[command(flatten)]
+    pub state: StateFlags,
 
     /// The mail relay: smtp://user:pass@host:587 (STARTTLS; more with ?tls=opportunistic, ?tls=none or
     /// ?ca=FILE), smtps://user:pass@host:465, or gmail (smtp.gmail.com:465 with EMAIL_USER and EMAIL_PASS).
@@ -59,14 +55,9 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<String>,
 
-    /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
-    /// [default: generated with --state memory, required otherwise].
-    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS", value_name = "KEYS", hide_env_values = true)]
-    pub code_keys: Option<String>,
-
-    /// A file with what --code-keys would say.
-    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS_FILE", value_name = "FILE")]
-    pub code_keys_file: Option<PathBuf>,
+    /// The keys of the codes.
+    #[command(flatten)]
+    pub keys: KeyFlags,
 
     /// How long a call of the store may take; then intercepted routes answer 503.
     #[arg(long, env = "OTP_SIDECAR_STORE_DEADLINE", default_value = "250ms", value_name = "TIME")]
@@ -122,13 +113,11 @@ impl ServeFlags {
             admin_token_file: None,
             upstream: Some(upstream),
             policies,
-            state: None,
-            state_file: None,
+            state: StateFlags::default(),
             smtp: Some(smtp),
             smtp_file: None,
             mail_from: Some(text("otp@wallet.example")),
-            code_keys: None,
-            code_keys_file: None,
+            keys: KeyFlags::default(),
             store_deadline: text("250ms"),
             upstream_timeout: text("30s"),
             connect_timeout: text("1s"),
@@ -149,6 +138,10 @@ struct Problems(Vec<String>);
 impl Problems {
     fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
+    }
+
+    fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
+        result.map_err(|(flag, problem)| self.0.push(format!("--{flag}: {problem}"))).ok()
     }
 }
 
@@ -174,13 +167,14 @@ impl ServeFlags {
                 target::upstream,
             ),
         );
-        let state = either(p, "state", self.state, self.state_file)
-            .map_or(Some(StateTarget::Memory), |text| p.take("state", target::state(&text)));
-        let relay = either(p, "smtp", self.smtp, self.smtp_file)
+        let state = p.note(self.state.target()).map(|state| state.unwrap_or(StateTarget::Memory));
+        let relay = p
+            .note(either("smtp", self.smtp, self.smtp_file))
+            .flatten()
             .and_then(|text| p.take("smtp", parse_smtp(&text, env).map_err(|problem| problem.to_string())));
         let mail = relay.and_then(|relay| p.take("mail-from", sender(relay, self.mail_from, env)));
-        let keys = either(p, "code-keys", self.code_keys, self.code_keys_file);
-        let code_keys = p.take("code-keys", check_keys(keys, state.as_ref()));
+        let keys = p.note(self.keys.text());
+        let code_keys = keys.and_then(|keys| p.take("code-keys", check_keys(keys, state.as_ref())));
         let times = [
             ("store-deadline", &self.store_deadline),
             ("upstream-timeout", &self.upstream_timeout),
@@ -230,24 +224,6 @@ impl ServeFlags {
             Some(config) if problems.0.is_empty() => Ok(config),
             _ => Err(problems.0),
         }
-    }
-}
-
-/// A secret is given by a flag or by a file, not by both.
-fn either(
-    problems: &mut Problems,
-    flag: &str,
-    value: Option<String>,
-    file: Option<PathBuf>,
-) -> Option<Zeroizing<String>> {
-    match (value, file) {
-        (Some(_), Some(_)) => {
-            problems.0.push(format!("--{flag}: given together with --{flag}-file; leave one of them out"));
-            None
-        }
-        (Some(value), None) => Some(Zeroizing::new(value)),
-        (None, Some(path)) => problems.take(&format!("{flag}-file"), secret::from_file(&path)),
-        (None, None) => None,
     }
 }
 
