@@ -168,6 +168,30 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// One process, from its start to its end. It says nothing about where it runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(Arc<str>);
+
+impl InstanceId {
+    /// Mints 128 random bits.
+    pub fn mint(entropy: &dyn Entropy) -> Self {
+        Self(Arc::from(random_hex(entropy).as_str()))
+    }
+
+    /// Takes an id that this program minted earlier.
+    ///
+    /// # Errors
+    /// When the text is not 32 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        RequestId::parse(text).map(|RequestId(digits)| Self(digits))
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The first 16 hexadecimal digits of the SHA-256 of a policy set: equal on replicas that run the
 /// same policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
