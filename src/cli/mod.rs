@@ -1,5 +1,6 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod client;
 #[cfg(feature = "demo")]
 mod demo;
 #[allow(dead_code, reason = "the commands that use it come next")]
