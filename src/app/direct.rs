@@ -3,7 +3,6 @@
 //! What was done is in the store's own trail. There is no log and no audit log here: those belong to a
 //! sidecar.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -17,11 +16,8 @@ use crate::config::StateTarget;
 use crate::config::access::StoreSettings;
 use crate::config::secret::CodeKeys;
 use crate::domain::code::Entropy as _;
-use crate::domain::id::hex;
 use crate::domain::keyring::{KeyId, Keyring};
-use crate::policy::compile::{Resolver, compile};
 use crate::policy::snapshot::PolicySnapshot;
-use crate::reload::source::Source;
 use crate::server::admin::operations::Operations;
 use crate::server::admin::reply::Call;
 use crate::store::redis::{RedisSettings, RedisStore};
@@ -39,8 +35,8 @@ impl Direct {
     /// Prepares everything. The store is not asked yet.
     ///
     /// # Errors
-    /// When the policies cannot be used, or the state is none that others share.
-    pub fn open(settings: StoreSettings) -> anyhow::Result<Self> {
+    /// When the state is none that others share, or can never work.
+    pub fn open(settings: StoreSettings, policy: &PolicySnapshot) -> anyhow::Result<Self> {
         install_tls_provider();
         let StateTarget::Redis(url) = settings.state else {
             anyhow::bail!(
@@ -48,8 +44,6 @@ impl Direct {
                  --admin-token-file)"
             );
         };
-        let snapshot = load(&settings.policies)
-            .with_context(|| format!("the policies in {} cannot be used", settings.policies.display()))?;
         let store = RedisSettings { url, deadline: settings.timeout, max_in_flight: IN_FLIGHT };
         let store = RedisStore::new(&store).context("--state")?;
         let has_keys = !settings.keys.is_empty();
@@ -57,7 +51,7 @@ impl Direct {
         let telemetry = Telemetry::new(keyring.pseudonyms()).context("the metrics are inconsistent")?;
         let operations = Operations {
             store: Arc::new(store),
-            rulebook: Arc::new(Fixed(Arc::new(rulebook::rules(&snapshot)))),
+            rulebook: Arc::new(Fixed(Arc::new(rulebook::rules(policy)))),
             keyring: has_keys.then_some(keyring),
             telemetry: Arc::new(telemetry),
         };
@@ -89,30 +83,4 @@ fn keyring(mut keys: CodeKeys) -> anyhow::Result<Keyring> {
         keys.push((KeyId::parse("none").map_err(anyhow::Error::new)?, secret));
     }
     Keyring::new(keys).context("no code key is configured")
-}
-
-fn load(path: &Path) -> anyhow::Result<PolicySnapshot> {
-    let files = Source::new(path).read()?;
-    let compiled = compile(&files, &Elsewhere(stand_in())).map_err(|problems| anyhow::anyhow!("{problems}"))?;
-    Ok(compiled.snapshot)
-}
-
-fn stand_in() -> String {
-    let mut bytes = [0_u8; 32];
-    OsEntropy.fill(&mut bytes);
-    hex(&bytes)
-}
-
-/// The secrets of the sidecar's own environment. Nobody checks tokens here, so something random stands in
-/// for them.
-struct Elsewhere(String);
-
-impl Resolver for Elsewhere {
-    fn env(&self, _: &str) -> Option<String> {
-        Some(self.0.clone())
-    }
-
-    fn file(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Ok(self.0.clone().into_bytes())
-    }
 }

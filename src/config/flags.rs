@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::access::{FlagProblem, KeyFlags, StateFlags, either};
+use super::access::{FlagProblem, KeyFlags, StateFlags};
 use super::audit::AuditFlags;
+use super::mail::MailFlags;
 use super::secret::CodeKeys;
-use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
-use crate::delivery::target::{SmtpTarget, parse_smtp};
+use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
 
@@ -41,19 +41,9 @@ pub struct ServeFlags {
     #[command(flatten)]
     pub state: StateFlags,
 
-    /// The mail relay: smtp://user:pass@host:587 (STARTTLS; more with ?tls=opportunistic, ?tls=none or
-    /// ?ca=FILE), smtps://user:pass@host:465, or gmail (smtp.gmail.com:465 with EMAIL_USER and EMAIL_PASS).
-    /// Needed when the policies send codes.
-    #[arg(long, env = "OTP_SIDECAR_SMTP", value_name = "URL", hide_env_values = true)]
-    pub smtp: Option<String>,
-
-    /// A file with what --smtp would say.
-    #[arg(long, env = "OTP_SIDECAR_SMTP_FILE", value_name = "FILE")]
-    pub smtp_file: Option<PathBuf>,
-
-    /// The sender's address [default: EMAIL_USER].
-    #[arg(long, env = "OTP_SIDECAR_MAIL_FROM", value_name = "ADDRESS")]
-    pub mail_from: Option<String>,
+    /// The mail relay.
+    #[command(flatten)]
+    pub mail: MailFlags,
 
     /// The keys of the codes.
     #[command(flatten)]
@@ -114,9 +104,7 @@ impl ServeFlags {
             upstream: Some(upstream),
             policies,
             state: StateFlags::default(),
-            smtp: Some(smtp),
-            smtp_file: None,
-            mail_from: Some(text("otp@wallet.example")),
+            mail: MailFlags { smtp: Some(smtp), smtp_file: None, mail_from: Some(text("otp@wallet.example")) },
             keys: KeyFlags::default(),
             store_deadline: text("250ms"),
             upstream_timeout: text("30s"),
@@ -133,14 +121,14 @@ impl ServeFlags {
 
 /// Collects what is wrong, so that all of it is told at once.
 #[derive(Default)]
-struct Problems(Vec<String>);
+pub(super) struct Problems(pub(super) Vec<String>);
 
 impl Problems {
-    fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
     }
 
-    fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
+    pub(super) fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
         result.map_err(|(flag, problem)| self.0.push(format!("--{flag}: {problem}"))).ok()
     }
 }
@@ -168,11 +156,7 @@ impl ServeFlags {
             ),
         );
         let state = p.note(self.state.target()).map(|state| state.unwrap_or(StateTarget::Memory));
-        let relay = p
-            .note(either("smtp", self.smtp, self.smtp_file))
-            .flatten()
-            .and_then(|text| p.take("smtp", parse_smtp(&text, env).map_err(|problem| problem.to_string())));
-        let mail = relay.and_then(|relay| p.take("mail-from", sender(relay, self.mail_from, env)));
+        let mail = self.mail.check(p, env);
         let keys = p.note(self.keys.text());
         let code_keys = keys.and_then(|keys| p.take("code-keys", check_keys(keys, state.as_ref())));
         let times = [
@@ -237,21 +221,6 @@ fn log_format(text: &str) -> Result<Format, String> {
         "json" => Ok(Format::Json),
         "pretty" => Ok(Format::Pretty),
         _ => Err(format!("`{text}` is no format: write json or pretty")),
-    }
-}
-
-fn sender(
-    relay: SmtpTarget,
-    from: Option<String>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Mail, String> {
-    let from = from
-        .or_else(|| env("EMAIL_USER"))
-        .ok_or("who sends the mails? Give --mail-from, or set EMAIL_USER")?;
-    let address = from.rsplit_once('<').map_or(from.as_str(), |(_, rest)| rest.trim_end_matches('>'));
-    match crate::domain::subject::Recipient::parse(address.trim()) {
-        Ok(_) => Ok(Mail { relay, from }),
-        Err(problem) => Err(format!("the sender {problem}")),
     }
 }
 

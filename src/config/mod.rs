@@ -5,6 +5,7 @@ pub mod access;
 pub mod audit;
 pub mod duration;
 pub mod flags;
+pub mod mail;
 pub mod secret;
 pub mod target;
 

@@ -10,7 +10,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use super::audit::queue::LineCounters;
+use super::audit::order::LineCounters;
 use super::label::{NO_PURPOSE, OPERATIONS, PASSED, VERIFY_FAILURES, outcome};
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
 use crate::domain::reason::Reason;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 
-use super::audit::queue::{Audit, AuditError};
-use super::audit::settings::AuditSettings;
+use super::audit::queue::Audit;
+use super::audit::settings::{AuditError, AuditSettings};
 use super::event::Event;
 use super::http::{PassedSeries, record_route};
 use super::label::{NO_PURPOSE, PASSED, outcome};

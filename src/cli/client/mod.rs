@@ -6,15 +6,25 @@ mod http;
 use std::future::Future;
 
 use anyhow::Context as _;
+use clap::Args;
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::without_secrets;
 use crate::app::direct::Direct;
 use crate::config::access::{AccessFlags, StoreSettings, Way};
 use http::{AdminListener, Unanswered};
 
 /// The most entries that one request asks for.
 const PAGE: usize = 500;
+
+/// How much of a long list is wanted.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct PageFlags {
+    /// How many entries at most.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
+}
 
 /// A deployment that was reached.
 pub(super) enum Client {
@@ -109,8 +119,9 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
         name: &str,
-        limit: usize,
+        limit: u32,
     ) -> anyhow::Result<Pages> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut entries = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -159,7 +170,10 @@ pub(super) fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
 }
 
 fn direct(settings: StoreSettings) -> anyhow::Result<Client> {
-    Ok(Client::Store(Box::new(Direct::open(settings)?)))
+    let path = &settings.policies;
+    let policy = without_secrets::load(path)
+        .with_context(|| format!("the policies in {} cannot be used (--policies)", path.display()))?;
+    Ok(Client::Store(Box::new(Direct::open(settings, &policy)?)))
 }
 
 fn nowhere(problem: &Unanswered) -> anyhow::Error {

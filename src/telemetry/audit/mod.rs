@@ -8,6 +8,7 @@ mod archive;
 pub mod entry;
 mod file;
 pub mod line;
+pub mod order;
 pub mod queue;
 pub mod settings;
 mod sink;
