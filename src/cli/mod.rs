@@ -1,11 +1,13 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod challenges;
 mod change;
 mod client;
 #[cfg(feature = "demo")]
 mod demo;
 mod document;
 mod ending;
+mod limits;
 mod locks;
 mod mail;
 mod moment;
@@ -37,6 +39,10 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See who is locked out, and let them in again.
     Locks(locks::LocksCommand),
+    /// See which codes are pending, and revoke one.
+    Challenges(challenges::ChallengesCommand),
+    /// See how full limits are, and empty them.
+    Limits(limits::LimitsCommand),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
     /// Check, show and describe policies, without a sidecar.
@@ -55,6 +61,8 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Locks(command) => ending::finish(locks::run(command)),
+        Command::Challenges(command) => ending::finish(challenges::run(command)),
+        Command::Limits(command) => ending::finish(limits::run(command)),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Policy(command) => ending::finish(policy::run(command)),
         Command::Inject(flags) => inject::run(&flags),
