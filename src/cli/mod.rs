@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod document;
 mod ending;
+mod explain;
 mod limits;
 mod locks;
 mod mail;
@@ -41,6 +42,9 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See who is locked out, and let them in again.
     Locks(locks::LocksCommand),
+    /// Say why a request was refused, how a person stands, or whether a code is right.
+    #[command(after_help = explain::EXAMPLES, next_line_help = true)]
+    Explain(Box<explain::ExplainFlags>),
     /// See which codes are pending, and revoke one.
     Challenges(challenges::ChallengesCommand),
     /// See how full limits are, and empty them.
@@ -69,6 +73,7 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Locks(command) => ending::finish(locks::run(command)),
+        Command::Explain(flags) => ending::finish(explain::run(*flags)),
         Command::Challenges(command) => ending::finish(challenges::run(command)),
         Command::Limits(command) => ending::finish(limits::run(command)),
         Command::Mail(command) => ending::finish(mail::run(command)),
