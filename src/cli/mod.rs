@@ -3,6 +3,7 @@
 mod challenges;
 mod change;
 mod client;
+mod audit;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -11,6 +12,7 @@ mod ending;
 mod explain;
 mod limits;
 mod locks;
+mod health;
 mod mail;
 mod moment;
 mod man;
@@ -19,6 +21,8 @@ mod inject;
 mod output;
 mod policy;
 mod serve;
+mod smoke;
+mod wire;
 mod without_secrets;
 
 use std::process::ExitCode;
@@ -49,8 +53,17 @@ enum Command {
     Challenges(challenges::ChallengesCommand),
     /// See how full limits are, and empty them.
     Limits(limits::LimitsCommand),
+    /// Ask a sidecar whether it is ready, by exit code.
+    #[command(after_help = health::EXAMPLES, next_line_help = true)]
+    Health(health::HealthFlags),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Check a running wallet from end to end with a test account.
+    #[command(after_help = smoke::EXAMPLES)]
+    Smoke(Box<smoke::SmokeFlags>),
+    /// Examine the security of a running deployment. The log of decisions is another thing: serve --audit.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(Box<audit::AuditFlags>),
     /// Print what a shell needs to complete commands and flags.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionFlags),
@@ -76,7 +89,10 @@ pub fn run() -> ExitCode {
         Command::Explain(flags) => ending::finish(explain::run(*flags)),
         Command::Challenges(command) => ending::finish(challenges::run(command)),
         Command::Limits(command) => ending::finish(limits::run(command)),
+        Command::Health(flags) => ending::finish(health::run(&flags)),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Audit(flags) => ending::finish(audit::run(&flags)),
+        Command::Smoke(flags) => ending::finish(smoke::run(&flags)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
         Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
         Command::Policy(command) => ending::finish(policy::run(command)),

@@ -108,6 +108,8 @@ codes! {
     Origin = "P0210",
     /// Not an `http` or `https` URL.
     Url = "P0211",
+    /// Not a share such as `1%`.
+    Share = "P0212",
     /// A limit that nothing defines.
     UnknownLimit = "P0301",
     /// A purpose that nothing defines.
@@ -374,6 +376,18 @@ impl<'a> Collector<'a> {
         let index = self.found.len();
         self.found.push(diagnostic);
         &mut self.found[index]
+    }
+
+    /// How many problems were reported so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Adds to the advice of the latest problem where its bound comes from.
+    pub fn cite(&mut self, source: &str) {
+        if let Some(advice) = self.found.last_mut().and_then(|latest| latest.advice.as_mut()) {
+            advice.push_str(&format!(" ({source})"));
+        }
     }
 
     /// Whether anything was reported that stops the set from being used.

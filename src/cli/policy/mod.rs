@@ -1,6 +1,12 @@
 //! `otp-sidecar policy`: work on policies, without a sidecar.
 
+mod budget;
+mod check;
+mod figures;
 mod schema;
+mod show;
+mod source;
+mod test;
 
 use clap::Subcommand;
 
@@ -9,14 +15,26 @@ use super::ending::Ending;
 /// The verbs of `otp-sidecar policy`.
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
+    /// Say what is wrong or unwise in a policy, and how likely it lets codes be guessed.
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckFlags),
+    /// Show a policy as it is understood: routes, purposes, limits, identity.
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::ShowFlags),
     /// Print the JSON Schema of policy files, for completion and checks in editors.
     #[command(after_help = schema::EXAMPLES)]
     Schema,
+    /// Run the tests beside the policies: requests on a virtual clock, and what must come of them.
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestFlags),
 }
 
 /// Runs the verb that the arguments name.
 pub(super) fn run(command: PolicyCommand) -> anyhow::Result<Ending> {
     match command {
+        PolicyCommand::Check(flags) => check::run(&flags),
+        PolicyCommand::Show(flags) => show::run(&flags),
         PolicyCommand::Schema => schema::run(),
+        PolicyCommand::Test(flags) => test::run(&flags),
     }
 }
