@@ -2,7 +2,7 @@
 
 mod code;
 mod decision;
-mod log;
+pub(super) mod log;
 mod names;
 mod story;
 mod subject;
