@@ -28,6 +28,7 @@ mod health;
 mod hot_reload;
 mod identity;
 mod identity_wire;
+mod key_rotation;
 mod limits_wire;
 mod lockout;
 mod logs;
