@@ -164,6 +164,7 @@ fn links_between_pages_lead_somewhere() {
         "CHANGELOG.md",
         "docs/alerts.md",
         "docs/audit.md",
+<<<<<<< HEAD
         "docs/backends/README.md",
         "docs/backends/go.md",
         "docs/backends/java-spring.md",
@@ -171,6 +172,9 @@ fn links_between_pages_lead_somewhere() {
         "docs/backends/python-django.md",
         "docs/backends/python-fastapi.md",
         "docs/checklists.md",
+=======
+        "docs/cli/policy.md",
+>>>>>>> main
         "docs/dashboards.md",
         "docs/deploy.md",
         "docs/errors.md",

@@ -157,7 +157,9 @@ async fn until_limited(
         }
         let after = answer.header("retry-after").and_then(|seconds| seconds.parse().ok());
         return match after.map(Duration::from_secs) {
-            Some(after) => checks.pass(name, format!("429 at request {sent}, for {} s", after.as_secs())),
+            Some(after) => {
+                checks.pass(name, format!("429 at request {sent} of this check, for {} s", after.as_secs()))
+            }
             None => checks.fail(
                 name,
                 format!("429 at request {sent}, without Retry-After"),

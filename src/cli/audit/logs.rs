@@ -44,8 +44,8 @@ pub(super) fn check(world: &World<'_>, checks: &mut Checks) -> anyhow::Result<()
 fn judge(checks: &mut Checks, name: &str, found: &Found) {
     for (leak, lines) in &found.leaks {
         let numbers: Vec<String> = lines.iter().take(SHOWN).map(ToString::to_string).collect();
-        let more = if lines.len() > SHOWN { ", …" } else { "" };
-        let seen = format!("{} in {} lines: {}{more}", leak.name(), lines.len(), numbers.join(", "));
+        let all = if lines.len() > SHOWN { format!(", … ({} in all)", lines.len()) } else { String::new() };
+        let seen = format!("a {}: line {}{all}", leak.name(), numbers.join(", "));
         checks.fail(name, seen, ADVICE);
     }
     match (&found.broken, found.leaks.is_empty()) {

@@ -31,69 +31,94 @@ pub(super) async fn check(world: &World<'_>, checks: &mut Checks, progress: &mut
     rewriting_headers(world, checks).await;
 }
 
+/// Where a request has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// The sidecar refused it, or the wallet knows no such path.
+    Nothing,
+    /// The wallet's handler.
+    Handler,
+    /// The wallet refuses strangers before it looks at the path.
+    Unknown,
+}
+
 async fn paths(world: &World<'_>, checks: &mut Checks, progress: &mut Progress, guarded: &Guarded<'_>) {
     let name = format!("no other spelling of {} gets through", guarded.name());
     let all = spellings(&guarded.path);
     let count = all.len();
     let mut tried = futures_util::stream::iter(all)
-        .map(|spelling| async move { (reaches(world, guarded, &spelling).await, spelling) })
+        .map(|spelling| async move {
+            (reached(world, guarded.method.as_str(), &guarded.path, &spelling).await, spelling)
+        })
         .buffer_unordered(AT_ONCE);
-    let (mut through, mut unanswered, mut done) = (Vec::new(), 0_usize, 0_usize);
+    let (mut through, mut unknown, mut unanswered, mut done) = (Vec::new(), 0_usize, 0_usize, 0_usize);
     while let Some((reached, spelling)) = tried.next().await {
         done += 1;
         progress.tell(|| format!("spellings of {}: {done}/{count}", guarded.name()));
         match reached {
-            Ok(false) => {}
-            Ok(true) => through.push(spelling),
+            Ok(Reached::Nothing) => {}
+            Ok(Reached::Handler) => through.push(spelling),
+            Ok(Reached::Unknown) => unknown += 1,
             Err(_) => unanswered += 1,
         }
     }
-    if through.is_empty() && unanswered * 10 < count.max(1) {
-        checks.pass(name, format!("{count} spellings"));
-    } else if through.is_empty() {
+    if !through.is_empty() {
+        through.sort();
+        let shown: Vec<String> = through.iter().take(3).map(|spelling| visible(spelling)).collect();
+        checks.fail(name, format!("{} of {count}, such as {}", through.len(), shown.join("  ")), ADVICE);
+    } else if unanswered * 10 > count {
         checks.fail(
             name,
             format!("{unanswered} of {count} had no answer"),
             "Too many to judge: look at the log.",
         );
+    } else if unknown > 0 {
+        checks.skip(name, format!("{count} spellings; for {unknown} only --token tells"));
     } else {
-        through.sort();
-        let shown: Vec<String> = through.iter().take(3).map(|spelling| visible(spelling)).collect();
-        checks.fail(name, format!("{} of {count}, such as {}", through.len(), shown.join("  ")), ADVICE);
+        checks.pass(name, format!("{count} spellings"));
     }
 }
 
-/// Whether this spelling comes to a handler of the wallet. An answer of the sidecar's own and one that a path
-/// which does not exist gets too mean no.
-async fn reaches(world: &World<'_>, guarded: &Guarded<'_>, spelling: &str) -> anyhow::Result<bool> {
-    let answer = speak(world, guarded, spelling).await?;
-    let Some(status) = answer.status.filter(|_| !answer.is_of_the_sidecar()) else { return Ok(false) };
-    if status == 404 {
-        return Ok(false);
-    }
-    let Some(nowhere) = elsewhere(&guarded.path, spelling) else { return Ok(status < 400) };
-    Ok(speak(world, guarded, &nowhere).await?.status != Some(status))
-}
-
-async fn speak(world: &World<'_>, guarded: &Guarded<'_>, target: &str) -> anyhow::Result<Spoken> {
-    let line = format!("{} {}", guarded.method, world.target.path(target));
-    let has_body = guarded.method != Method::GET;
-    let (headers, body) = if has_body { ("Content-Type: application/json\r\n", "{}") } else { ("", "") };
-    world.target.speak(line.as_bytes(), headers, body).await
-}
-
-/// The same spelling of a path that does not exist: each letter of its last name is another one.
-fn elsewhere(path: &str, spelling: &str) -> Option<String> {
-    let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
-    let tail = name.get(name.len().saturating_sub(3)..)?;
-    let at = spelling.to_ascii_lowercase().rfind(&tail.to_ascii_lowercase());
-    match at {
-        Some(at) => {
-            let end = at + tail.len();
-            Some(format!("{}{}{}", spelling.get(..at)?, "zqx".get(..tail.len())?, spelling.get(end..)?))
+/// Where this spelling of a path comes to. An answer of the sidecar's own, and one that a path which does not
+/// exist gets too, mean nowhere; but a wallet that refuses every stranger must be asked with a token.
+async fn reached(world: &World<'_>, method: &str, path: &str, spelling: &str) -> anyhow::Result<Reached> {
+    let nowhere = elsewhere(path, spelling);
+    for token in [None, world.token].into_iter().take(1 + usize::from(world.token.is_some())) {
+        let answer = speak(world, method, spelling, token).await?;
+        let Some(status) = answer.status.filter(|status| !answer.is_of_the_sidecar() && *status != 404)
+        else {
+            return Ok(Reached::Nothing);
+        };
+        if speak(world, method, &nowhere, token).await?.status != Some(status) {
+            return Ok(Reached::Handler);
         }
-        None => Some(format!("{}zqx", spelling.trim_end_matches(['/', '\\']))),
+        if !matches!(status, 401 | 403) {
+            return Ok(Reached::Nothing);
+        }
     }
+    Ok(Reached::Unknown)
+}
+
+async fn speak(world: &World<'_>, method: &str, target: &str, token: Option<&str>) -> anyhow::Result<Spoken> {
+    let line = format!("{method} {}", world.target.path(target));
+    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let (headers, body) = match method {
+        "GET" => (authorization, ""),
+        _ => (format!("{authorization}Content-Type: application/json\r\n"), "{}"),
+    };
+    world.target.speak(line.as_bytes(), &headers, body).await
+}
+
+/// The same spelling of a path that does not exist: the end of its last name is another.
+fn elsewhere(path: &str, spelling: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let tail = name.get(name.len().saturating_sub(3)..).unwrap_or_default();
+    let at = spelling.to_ascii_lowercase().rfind(&tail.to_ascii_lowercase());
+    let replaced = at.filter(|_| !tail.is_empty()).and_then(|at| {
+        let (before, after) = (spelling.get(..at)?, spelling.get(at + tail.len()..)?);
+        Some(format!("{before}zqx{after}"))
+    });
+    replaced.unwrap_or_else(|| format!("{}zqx", spelling.trim_end_matches(['/', '\\'])))
 }
 
 /// Methods that no route of this path has.
@@ -106,24 +131,24 @@ async fn methods(world: &World<'_>, checks: &mut Checks, guarded: &Guarded<'_>) 
         .filter(|route| route.paths.contains(&guarded.path))
         .flat_map(|route| &route.methods)
         .collect();
-    let mut through = Vec::new();
+    let (mut through, mut unknown) = (Vec::new(), false);
     for word in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get", "X"] {
-        let Ok(method) = Method::from_bytes(word.as_bytes()) else { continue };
-        if own.contains(&&method) {
+        if own.iter().any(|method| method.as_str() == word) {
             continue;
         }
-        let line = format!("{word} {}", world.target.path(&guarded.path));
-        match world.target.speak(line.as_bytes(), "Content-Type: application/json\r\n", "{}").await {
-            Ok(answer) if answer.is_of_the_sidecar() => {}
-            Ok(answer) if matches!(answer.status, None | Some(400 | 404 | 405 | 501)) => {}
-            Ok(_) => through.push(word),
+        match reached(world, word, &guarded.path, &guarded.path).await {
+            Ok(Reached::Nothing) => {}
+            Ok(Reached::Handler) => through.push(word),
+            Ok(Reached::Unknown) => unknown = true,
             Err(error) => return checks.unanswered(name, &error),
         }
     }
-    if through.is_empty() {
-        checks.pass(name, "refused");
-    } else {
+    if !through.is_empty() {
         checks.fail(name, format!("{} came through", through.join(", ")), ADVICE);
+    } else if unknown {
+        checks.skip(name, "only --token tells");
+    } else {
+        checks.pass(name, "refused");
     }
 }
 
@@ -167,7 +192,7 @@ mod tests {
             ("/api/wallet/fund%2f", "/api/wallet/fzqx%2f"),
             ("/api/wallet/fun%64", "/api/wallet/fun%64zqx"),
         ] {
-            assert_eq!(elsewhere("/api/wallet/fund", spelling).as_deref(), Some(expected), "{spelling}");
+            assert_eq!(elsewhere("/api/wallet/fund", spelling), expected, "{spelling}");
         }
     }
 }
