@@ -164,7 +164,6 @@ fn links_between_pages_lead_somewhere() {
         "CHANGELOG.md",
         "docs/alerts.md",
         "docs/audit.md",
-<<<<<<< HEAD
         "docs/backends/README.md",
         "docs/backends/go.md",
         "docs/backends/java-spring.md",
@@ -172,9 +171,8 @@ fn links_between_pages_lead_somewhere() {
         "docs/backends/python-django.md",
         "docs/backends/python-fastapi.md",
         "docs/checklists.md",
-=======
+        "docs/cli/health.md",
         "docs/cli/policy.md",
->>>>>>> main
         "docs/dashboards.md",
         "docs/deploy.md",
         "docs/errors.md",
