@@ -41,11 +41,17 @@ pub async fn encrypted(authority: &Authority, to: SocketAddr) -> String {
 
 /// Gives this answer to every request, and closes.
 pub async fn always(answer: &'static str) -> SocketAddr {
+    answering(move |_| answer).await
+}
+
+/// Gives each request the answer that its head asks for, and closes.
+pub async fn answering(answer: impl Fn(&str) -> &'static str + Clone + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
+            let answer = answer.clone();
             tokio::spawn(async move {
                 let mut request = Vec::new();
                 let mut buffer = [0; 4096];
@@ -55,7 +61,8 @@ pub async fn always(answer: &'static str) -> SocketAddr {
                         _ => return,
                     }
                 }
-                let _closed = stream.write_all(answer.as_bytes()).await;
+                let said = answer(&String::from_utf8_lossy(&request));
+                let _closed = stream.write_all(said.as_bytes()).await;
                 let _closed = stream.shutdown().await;
                 // What else the client sends is read, or the answer could be lost with a reset.
                 while let Ok(1..) = stream.read(&mut buffer).await {}

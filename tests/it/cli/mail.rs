@@ -88,7 +88,7 @@ fn each_refusal_of_the_relay_is_told_with_its_step_and_what_to_do() {
         ("reject_size", "message", &["552 5.3.4", "too large"]),
         ("reject_content", "message", &["550 5.7.1", "SPF"]),
         ("too_many", "message", &["451 4.7.1", "rate limit"]),
-        ("busy", "sender", &["451", "log"]),
+        ("busy", "sender", &["451", "Try again"]),
         ("closing", "sender", &["421", "busy"]),
         ("drop", "sender", &["connect", "Try again"]),
     ] {

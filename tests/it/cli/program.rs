@@ -94,11 +94,10 @@ pub fn steady(text: &str) -> String {
             "DATE",
         ),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "DATE"),
-        (r"TIME +$", "TIME"),
         (r"TIME +\n", "TIME\n"),
     ] {
         text = Regex::new(pattern).expect("a pattern").replace_all(&text, word).into_owned();
     }
     // The columns are as wide as the widest time.
-    Regex::new(r"(?m) {3,}").expect("a pattern").replace_all(&text, "   ").into_owned()
+    Regex::new(r" {2,}").expect("a pattern").replace_all(&text, "  ").into_owned()
 }

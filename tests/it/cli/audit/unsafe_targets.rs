@@ -2,12 +2,15 @@
 
 use std::io::Write as _;
 
-use super::super::front::{always, encrypted};
+use super::super::front::{always, answering, encrypted};
 use super::{assert_fails, audit, checks, named};
 use crate::support::authority::Authority;
 use crate::support::backend::Backend;
 use crate::support::client::token;
 use crate::support::sidecar::{Folder, Sidecar, Start, mailbox};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 #[tokio::test]
 async fn a_wallet_without_a_sidecar_fails_wherever_the_sidecar_protects_it() {
@@ -17,7 +20,7 @@ async fn a_wallet_without_a_sidecar_fails_wherever_the_sidecar_protects_it() {
     for (name, word) in [
         ("POST /api/wallet/fund needs a token", "200"),
         ("GET /api/wallet/otp/status needs a token", "404"),
-        ("other spelling of POST /api/wallet/fund", "such as /api/wallet/fund?"),
+        ("other spelling of POST /api/wallet/fund", " of 241, such as /api/wallet/fund"),
         ("/api/wallet/fund: an object as amount", "200"),
         ("is not kept by caches", "no Cache-Control"),
         ("strange origin", "no Access-Control-Allow-Origin"),
@@ -32,17 +35,32 @@ async fn a_wallet_without_a_sidecar_fails_wherever_the_sidecar_protects_it() {
 }
 
 #[tokio::test]
-async fn a_wallet_that_ignores_methods_and_obeys_rewriting_headers_is_found() {
+async fn headers_and_bodies_that_tell_too_much_are_found() {
     let plain = always(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nServer: nginx/1.25.1\r\nX-Powered-By: Express\r\n\
          Access-Control-Allow-Origin: https://audit.invalid\r\nAccess-Control-Allow-Credentials: true\r\n\
-         Content-Length: 38\r\nConnection: close\r\n\r\nError: no\n    at Layer.handle (x.js:1:1)",
+         Content-Length: 40\r\nConnection: close\r\n\r\nError: no\n    at Layer.handle (x.js:1:1)",
     )
     .await;
     let ran = audit(&format!("http://{plain}"), &["--only", "disclosure,cors", "--json"]).finished().await;
     assert_fails(&ran, "tells no versions", "server: nginx/1.25.1, x-powered-by: Express");
     assert_fails(&ran, "nothing of the insides", "    at ");
     assert_fails(&ran, "strange origin", "with credentials");
+}
+
+#[tokio::test]
+async fn a_wallet_that_looks_at_no_method_and_obeys_rewriting_headers_is_found() {
+    let lax = answering(|head| {
+        let head = head.to_lowercase();
+        let is_there =
+            head.contains(" /api/wallet/fund http") || head.contains("x-original-url: /api/wallet/fund");
+        if is_there { OK } else { NOT_FOUND }
+    })
+    .await;
+    let ran = audit(&format!("http://{lax}"), &["--only", "spellings", "--json"]).finished().await;
+    assert_fails(&ran, "/api/wallet/fund is not reached by other methods", "GET, PUT, PATCH, DELETE");
+    assert_fails(&ran, "x-original-url leads nowhere", "200 with it, 404 without");
+    assert_fails(&ran, "other spelling of POST /api/wallet/fund", "/API/WALLET/FUND");
 }
 
 #[tokio::test]
