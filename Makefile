@@ -1,7 +1,7 @@
 # `make demo` shows the whole flow, `make test` proves it. Both do their own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs lint unit bench mutants deny dashboards chart pictures clean
+.PHONY: help demo test needs lint unit release bench mutants deny dashboards chart pictures clean
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -30,6 +30,9 @@ lint:
 
 unit:
 	$(CARGO) test --locked
+
+release: ## Build the release twice, the second time laid out for what ran under load: target/trained/otp-sidecar.
+	@scripts/build-release.sh $(ARGS)
 
 bench: ## Measure the parts, then the whole beside its peers.
 	$(CARGO) bench --locked

@@ -1,12 +1,20 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod challenges;
+mod change;
+mod client;
 mod audit;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
+mod document;
 mod ending;
+mod explain;
+mod limits;
+mod locks;
 mod health;
 mod mail;
+mod moment;
 mod man;
 mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
@@ -36,6 +44,15 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// See who is locked out, and let them in again.
+    Locks(locks::LocksCommand),
+    /// Say why a request was refused, how a person stands, or whether a code is right.
+    #[command(after_help = explain::EXAMPLES, next_line_help = true)]
+    Explain(Box<explain::ExplainFlags>),
+    /// See which codes are pending, and revoke one.
+    Challenges(challenges::ChallengesCommand),
+    /// See how full limits are, and empty them.
+    Limits(limits::LimitsCommand),
     /// Ask a sidecar whether it is ready, by exit code.
     #[command(after_help = health::EXAMPLES, next_line_help = true)]
     Health(health::HealthFlags),
@@ -68,6 +85,10 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Locks(command) => ending::finish(locks::run(command)),
+        Command::Explain(flags) => ending::finish(explain::run(*flags)),
+        Command::Challenges(command) => ending::finish(challenges::run(command)),
+        Command::Limits(command) => ending::finish(limits::run(command)),
         Command::Health(flags) => ending::finish(health::run(&flags)),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Audit(flags) => ending::finish(audit::run(&flags)),

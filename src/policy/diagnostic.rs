@@ -160,10 +160,18 @@ codes! {
     IdleLimit = "W0102",
     /// A limit by address although no proxy is trusted.
     ClientWithoutProxies = "W0103",
+    /// A purpose of which a caller can have codes sent without end.
+    EndlessCodes = "W0104",
+    /// A limit that is to count failures but counts every request.
+    CountsAll = "W0105",
     /// A purpose that no route issues or sends codes for.
     IdlePurpose = "W0201",
     /// A lockout or a code whose numbers defeat each other.
     IdleRule = "W0202",
+    /// A lock that is over before what it is to protect.
+    ShortLock = "W0203",
+    /// A purpose whose codes no route takes.
+    UncheckedPurpose = "W0204",
     /// An HMAC secret shorter than 32 bytes.
     ShortSecret = "W0401",
     /// A key set that is fetched without TLS.
@@ -174,6 +182,8 @@ codes! {
     Bodiless = "W0601",
     /// A path under `unprotect` that is still protected.
     StillProtected = "W0602",
+    /// One of several `verify` routes that takes codes of every purpose.
+    TakesAll = "W0603",
 }
 
 impl Code {

@@ -128,7 +128,7 @@ async fn methods(world: &World<'_>, checks: &mut Checks, guarded: &Guarded<'_>) 
         .policy
         .routes
         .iter()
-        .filter(|route| route.paths.iter().any(|path| *path == guarded.path))
+        .filter(|route| route.paths.contains(&guarded.path))
         .flat_map(|route| &route.methods)
         .collect();
     let (mut through, mut unknown) = (Vec::new(), false);

@@ -3,6 +3,8 @@
 mod budget;
 mod check;
 mod figures;
+mod diff;
+mod replay;
 mod schema;
 mod show;
 mod source;
@@ -27,6 +29,12 @@ pub(super) enum PolicyCommand {
     /// Run the tests beside the policies: requests on a virtual clock, and what must come of them.
     #[command(after_help = test::EXAMPLES)]
     Test(test::TestFlags),
+    /// Say in what one policy differs from another, and what becomes stricter or looser.
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::DiffFlags),
+    /// Ask which past decisions of an audit log would have been different under another policy.
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(Box<replay::ReplayFlags>),
 }
 
 /// Runs the verb that the arguments name.
@@ -36,5 +44,7 @@ pub(super) fn run(command: PolicyCommand) -> anyhow::Result<Ending> {
         PolicyCommand::Show(flags) => show::run(&flags),
         PolicyCommand::Schema => schema::run(),
         PolicyCommand::Test(flags) => test::run(&flags),
+        PolicyCommand::Diff(flags) => diff::run(&flags),
+        PolicyCommand::Replay(flags) => replay::run(&flags),
     }
 }

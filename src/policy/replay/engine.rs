@@ -50,10 +50,12 @@ pub(super) enum Ruled {
 }
 
 /// What is known of a challenge beside the state.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Note {
-    /// How long its newest code lived then, in seconds.
+    /// How long its newest code lived then, in seconds. Zero: the log did not say.
     pub lived: u64,
+    /// When its newest codes were sent then.
+    pub sent: Vec<Timestamp>,
     /// Whether one of its codes would not have been sent.
     pub withheld: bool,
     until: Timestamp,
@@ -64,6 +66,8 @@ pub(super) struct Note {
 struct Awaited {
     whose: Option<Whose>,
     admitted: bool,
+    /// Whether the decision already made the code, as `send` does.
+    is_made: bool,
     at: Timestamp,
 }
 
@@ -89,9 +93,13 @@ pub struct Replay<'a> {
     awaited: HashMap<RequestId, Awaited>,
     /// Buckets of which was learnt how much they held before the log.
     learnt: HashSet<(LimitName, Owner)>,
+    /// Those of them that held something.
+    cut: HashSet<(LimitName, Owner)>,
     begin: Option<Timestamp>,
     lines_until_sweep: usize,
     report: Report,
+    #[cfg(test)]
+    last: Option<Change>,
 }
 
 impl<'a> Replay<'a> {
@@ -115,9 +123,12 @@ impl<'a> Replay<'a> {
             routes: HashMap::new(),
             awaited: HashMap::new(),
             learnt: HashSet::new(),
+            cut: HashSet::new(),
             begin: None,
             lines_until_sweep: SWEEP_AFTER_AT_LEAST,
             report: Report::default(),
+            #[cfg(test)]
+            last: None,
         }
     }
 
@@ -129,6 +140,12 @@ impl<'a> Replay<'a> {
     /// When the log begins, as far as it was read.
     pub(super) fn begin(&self) -> Timestamp {
         self.begin.unwrap_or_default()
+    }
+
+    /// What was said of the last decision.
+    #[cfg(test)]
+    pub(super) fn last_change(&self) -> Option<Change> {
+        self.last
     }
 
     /// How many entries are held.
@@ -160,8 +177,13 @@ impl<'a> Replay<'a> {
             self.report.resets += u64::from(reset);
         }
         let ruled = self.rule(line);
-        if line.outcome == Outcome::Allowed && &*line.action == "issue" {
-            let awaited = Awaited { whose: whose.clone(), admitted: ruled == Ruled::Allowed, at: line.time };
+        if line.outcome == Outcome::Allowed && matches!(&*line.action, "issue" | "send") {
+            let awaited = Awaited {
+                whose: whose.clone(),
+                admitted: ruled == Ruled::Allowed,
+                is_made: &*line.action == "send",
+                at: line.time,
+            };
             self.awaited.insert(line.request.clone(), awaited);
         }
         if let Some(whose) = whose {
@@ -279,7 +301,7 @@ impl<'a> Replay<'a> {
             && let Some(reference) = &line.reference
         {
             let whose = (facts.subject().clone(), purpose.name.clone());
-            self.remember(&whose, reference, None, ruled != Ruled::Allowed, line.time);
+            self.remember(&whose, reference, 0, ruled != Ruled::Allowed, line.time);
         }
         ruled
     }
@@ -352,7 +374,8 @@ impl<'a> Replay<'a> {
             let told = line.counted.iter().find(|(name, _)| *name == take.limit);
             let Some((_, Some(before))) = told else { continue };
             let key = (take.limit.clone(), take.owner.clone());
-            if self.learnt.insert(key) && *before > 0 && line.time >= begin {
+            if self.learnt.insert(key.clone()) && *before > 0 {
+                self.cut.insert(key);
                 // They were before this line, and their times are not known: the latest possible.
                 self.state.count_earlier(take, *before, begin);
             }
@@ -362,23 +385,18 @@ impl<'a> Replay<'a> {
 
     /// What a limit says while its window reaches back to before the log may be wrong.
     pub(super) fn sure(&self, line: &Decision, takes: &[Take], ruled: Ruled) -> Ruled {
-        let begin = self.begin.unwrap_or(line.time);
-        let is_early = |rule: Option<&Arc<str>>| {
-            let name = rule.and_then(|rule| rule.strip_prefix("limits."));
-            let take = takes.iter().find(|take| name == Some(take.limit.as_str()));
-            take.is_some_and(|take| begin.plus(take.per) > line.time)
+        let rule = match &ruled {
+            Ruled::Refused { rule, .. } if change(line, &ruled) != Change::Same => rule.as_ref(),
+            Ruled::Allowed if line.outcome == Outcome::Refused => line.rule.as_ref(),
+            _ => None,
         };
-        let doubtful = match &ruled {
-            Ruled::Refused { rule, .. } => is_early(rule.as_ref()) && change(line, &ruled) != Change::Same,
-            Ruled::Allowed => line.outcome == Outcome::Refused && is_early(line.rule.as_ref()),
-            Ruled::Unknown(_) => false,
+        let name = rule.and_then(|rule| rule.strip_prefix("limits."));
+        let is_cut = |take: &&Take| {
+            name == Some(take.limit.as_str())
+                && self.begin().plus(take.per) > line.time
+                && self.cut.contains(&(take.limit.clone(), take.owner.clone()))
         };
-        if doubtful && self.is_cut(takes) { Ruled::Unknown(Doubt::BeforeLog) } else { ruled }
-    }
-
-    /// Whether one of these buckets held something before the log.
-    fn is_cut(&self, takes: &[Take]) -> bool {
-        takes.iter().any(|take| self.learnt.contains(&(take.limit.clone(), take.owner.clone())))
+        if takes.iter().any(|take| is_cut(&take)) { Ruled::Unknown(Doubt::BeforeLog) } else { ruled }
     }
 
     /// What depends on failures is not known while one of them may or may not have been one.
@@ -400,6 +418,12 @@ impl<'a> Replay<'a> {
             return;
         };
         let Some(whose) = awaited.whose else { return };
+        if awaited.is_made {
+            if let Some(note) = self.notes.get_mut(&(whose.0, reference.clone())) {
+                note.lived = lived;
+            }
+            return;
+        }
         // The line is written by this host's clock, the decision by the store's.
         let at = time.max(awaited.at).min(awaited.at.plus(LATEST));
         if awaited.admitted
@@ -415,7 +439,7 @@ impl<'a> Replay<'a> {
             );
             store(&mut self.state, &command, at);
         }
-        self.remember(&whose, reference, Some(lived), !awaited.admitted, at);
+        self.remember(&whose, reference, lived, !awaited.admitted, at);
     }
 
     /// Notes a code that was sent then.
@@ -423,14 +447,21 @@ impl<'a> Replay<'a> {
         &mut self,
         whose: &Whose,
         reference: &Reference,
-        lived: Option<u64>,
+        lived: u64,
         withheld: bool,
         at: Timestamp,
     ) {
         let key = (whose.0.clone(), reference.clone());
         let until = at.plus(crate::domain::challenge::REMEMBERED_BEYOND_CODE * 2);
-        let note = self.notes.entry(key).or_insert(Note { lived: 0, withheld: false, until });
-        note.lived = lived.unwrap_or(note.lived);
+        let new = Note { lived, sent: Vec::new(), withheld: false, until };
+        let note = self.notes.entry(key).or_insert(new);
+        if lived > 0 {
+            note.lived = lived;
+        }
+        note.sent.push(at);
+        // A policy has at most so many valid codes.
+        let surplus = note.sent.len().saturating_sub(usize::from(u8::MAX));
+        note.sent.drain(..surplus);
         note.withheld |= withheld;
         note.until = until;
     }
@@ -449,6 +480,10 @@ impl<'a> Replay<'a> {
 
     fn note(&mut self, line: &Decision, ruled: &Ruled) {
         let change = change(line, ruled);
+        #[cfg(test)]
+        {
+            self.last = Some(change);
+        }
         let report = &mut self.report;
         report.first = Some(report.first.map_or(line.time, |first| first.min(line.time)));
         report.last = Some(report.last.map_or(line.time, |last| last.max(line.time)));
@@ -479,6 +514,22 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// How many codes of a challenge may have been accepted then, and how many would be now.
+    pub(super) fn acceptable(&self, whose: &Whose, reference: &Reference, now: Timestamp) -> (usize, usize) {
+        let held = self.state.challenge(&whose.0, reference, now);
+        let held = held.map_or(0, |held| held.codes.iter().filter(|code| code.expires_at > now).count());
+        let rules = self.policy.purposes.get(&whose.1);
+        let live =
+            self.was.and_then(|was| was.purposes.get(&whose.1)).or(rules).map_or(1, |rules| rules.live);
+        let Some(note) = self.notes.get(&(whose.0.clone(), reference.clone())) else { return (held, held) };
+        let lived = match note.lived {
+            0 => rules.map_or(Duration::ZERO, |rules| rules.ttl),
+            seconds => Duration::from_secs(seconds),
+        };
+        let then = note.sent.iter().filter(|sent| sent.plus(lived) > now).count();
+        (then.min(usize::from(live)), held)
+    }
+
     /// Counts a lock that began in the new policy.
     pub(super) fn locked(&mut self, line: &Decision, lock: Option<Lock>) {
         if lock.is_some() && (self.from..self.to).contains(&line.time) {
@@ -499,6 +550,7 @@ impl<'a> Replay<'a> {
         let longest = self.policy.limits.values().map(|limit| limit.per).max().unwrap_or_default();
         if self.begin.is_some_and(|begin| begin.plus(longest) <= now) {
             self.learnt = HashSet::new();
+            self.cut = HashSet::new();
         }
         self.lines_until_sweep = self.held().max(SWEEP_AFTER_AT_LEAST);
     }

@@ -35,6 +35,8 @@ pub enum Doubt {
     NotCompared,
     /// It depends on a code that was not compared then.
     Follows,
+    /// Several codes were sent, of which not all would be accepted, and the log does not tell which was presented.
+    WhichCode,
     /// The code would not have been sent.
     NotSent,
     /// It depends on what was counted before the log begins.
@@ -54,6 +56,7 @@ impl Doubt {
             Self::Purpose => "purpose",
             Self::NotCompared => "not_compared",
             Self::Follows => "follows",
+            Self::WhichCode => "which_code",
             Self::NotSent => "not_sent",
             Self::BeforeLog => "before_log",
             Self::Network => "network",
@@ -69,6 +72,7 @@ impl Doubt {
             Self::Purpose => "the new policy does not know the purpose",
             Self::NotCompared => "a code that was not compared then would be compared now",
             Self::Follows => "it depends on a code that was not compared then",
+            Self::WhichCode => "several codes were sent, and the log does not tell which was presented",
             Self::NotSent => "the code would not have been sent",
             Self::BeforeLog => "it depends on what was counted before the log begins",
             Self::Network => "the log has only networks of clients, and a limit counts by client",

@@ -50,6 +50,14 @@ impl Replay<'_> {
         match (line.right, whose) {
             (Some(right), Some(whose)) => {
                 self.take_over(line, &whose, reference);
+                let (then, now) = self.acceptable(&whose, reference, line.time);
+                // Which of several codes it was, nobody knows.
+                if (right && now > 0 && now < then) || (!right && now > then) {
+                    return self.uncompared(line, route, rule, facts, takes, |replay| {
+                        replay.guess(line);
+                        Ruled::Unknown(Doubt::WhichCode)
+                    });
+                }
                 if self.is_withheld(&whose, reference) {
                     return self
                         .uncompared(line, route, rule, facts, takes, |_| Ruled::Unknown(Doubt::NotSent));
@@ -80,7 +88,7 @@ impl Replay<'_> {
             none,
         );
         store(&mut self.state, &command, line.time);
-        self.remember(whose, reference, None, false, line.time);
+        self.remember(whose, reference, 0, false, line.time);
     }
 
     #[allow(clippy::too_many_arguments, reason = "they are the parts of one line")]
@@ -191,15 +199,15 @@ impl Replay<'_> {
         takes: Vec<Take>,
     ) -> Ruled {
         let remembered = self.remembered(line, facts, reference);
-        let note = self.notes.get(&(facts.subject().clone(), reference.clone())).copied();
+        let note = self.notes.get(&(facts.subject().clone(), reference.clone())).cloned();
         self.uncompared(line, route, rule, facts, takes, |replay| {
             let same = Ruled::Refused { reason: line.reason, rule: line.rule.clone() };
-            let withheld = note.is_some_and(|note| note.withheld);
+            let withheld = note.as_ref().is_some_and(|note| note.withheld);
             match line.reason {
                 Reason::Expired => {
                     let lives = line.purpose.as_ref().and_then(|name| replay.policy.purposes.get(name));
                     let longer = lives.is_none_or(|rules| {
-                        note.is_none_or(|note| note.lived == 0 || rules.ttl.as_secs() > note.lived)
+                        note.as_ref().is_none_or(|note| note.lived == 0 || rules.ttl.as_secs() > note.lived)
                     });
                     if remembered == Remembered::Open && longer { replay.guess(line) } else { same }
                 }

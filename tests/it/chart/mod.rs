@@ -57,3 +57,18 @@ fn the_chart_carries_the_shipped_rules_dashboards_and_policy() {
 fn a_pod_of_the_chart_has_the_time_to_end_in_order() {
     check("test_end.py");
 }
+
+#[test]
+fn manifests_that_people_have_are_injected_with_the_sidecar_of_the_chart() {
+    check("test_inject.py");
+}
+
+#[test]
+fn the_examples_of_the_page_about_deploying_render() {
+    check("test_documents.py");
+}
+
+#[test]
+fn the_image_is_complete_and_the_compose_file_names_what_is_there() {
+    check("test_image.py");
+}
