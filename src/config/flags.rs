@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::access::{FlagProblem, KeyFlags, StateFlags};
 use super::audit::AuditFlags;
+use super::mail::MailFlags;
 use super::secret::CodeKeys;
-use super::{AdminToken, Config, Mail, StateTarget, duration, secret, target};
-use crate::delivery::target::{SmtpTarget, parse_smtp};
+use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
 
@@ -36,37 +37,17 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
     pub policies: PathBuf,
 
-    /// Where state is kept: memory (one replica, lost at a restart), redis://user:pass@host:6379/0,
-    /// rediss:// (TLS; more with ?ca=FILE, ?cert=FILE&key=FILE) or redis+unix:///path?db=0&user=…&pass=….
-    #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
-    pub state: Option<String>,
+    /// The state.
+    #[command(flatten)]
+    pub state: StateFlags,
 
-    /// A file with what --state would say, so that a password shows in no process list.
-    #[arg(long, env = "OTP_SIDECAR_STATE_FILE", value_name = "FILE")]
-    pub state_file: Option<PathBuf>,
+    /// The mail relay.
+    #[command(flatten)]
+    pub mail: MailFlags,
 
-    /// The mail relay: smtp://user:pass@host:587 (STARTTLS; more with ?tls=opportunistic, ?tls=none or
-    /// ?ca=FILE), smtps://user:pass@host:465, or gmail (smtp.gmail.com:465 with EMAIL_USER and EMAIL_PASS).
-    /// Needed when the policies send codes.
-    #[arg(long, env = "OTP_SIDECAR_SMTP", value_name = "URL", hide_env_values = true)]
-    pub smtp: Option<String>,
-
-    /// A file with what --smtp would say.
-    #[arg(long, env = "OTP_SIDECAR_SMTP_FILE", value_name = "FILE")]
-    pub smtp_file: Option<PathBuf>,
-
-    /// The sender's address [default: EMAIL_USER].
-    #[arg(long, env = "OTP_SIDECAR_MAIL_FROM", value_name = "ADDRESS")]
-    pub mail_from: Option<String>,
-
-    /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
-    /// [default: generated with --state memory, required otherwise].
-    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS", value_name = "KEYS", hide_env_values = true)]
-    pub code_keys: Option<String>,
-
-    /// A file with what --code-keys would say.
-    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS_FILE", value_name = "FILE")]
-    pub code_keys_file: Option<PathBuf>,
+    /// The keys of the codes.
+    #[command(flatten)]
+    pub keys: KeyFlags,
 
     /// How long a call of the store may take; then intercepted routes answer 503.
     #[arg(long, env = "OTP_SIDECAR_STORE_DEADLINE", default_value = "250ms", value_name = "TIME")]
@@ -122,13 +103,13 @@ impl ServeFlags {
             admin_token_file: None,
             upstream: Some(upstream),
             policies,
-            state: None,
-            state_file: None,
-            smtp: Some(smtp),
-            smtp_file: None,
-            mail_from: Some(text("otp@wallet.example")),
-            code_keys: None,
-            code_keys_file: None,
+            state: StateFlags::default(),
+            mail: MailFlags {
+                smtp: Some(smtp),
+                smtp_file: None,
+                mail_from: Some(text("otp@wallet.example")),
+            },
+            keys: KeyFlags::default(),
             store_deadline: text("250ms"),
             upstream_timeout: text("30s"),
             connect_timeout: text("1s"),
@@ -144,11 +125,15 @@ impl ServeFlags {
 
 /// Collects what is wrong, so that all of it is told at once.
 #[derive(Default)]
-struct Problems(Vec<String>);
+pub(super) struct Problems(pub(super) Vec<String>);
 
 impl Problems {
-    fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
+    }
+
+    pub(super) fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
+        result.map_err(|(flag, problem)| self.0.push(format!("--{flag}: {problem}"))).ok()
     }
 }
 
@@ -174,13 +159,10 @@ impl ServeFlags {
                 target::upstream,
             ),
         );
-        let state = either(p, "state", self.state, self.state_file)
-            .map_or(Some(StateTarget::Memory), |text| p.take("state", target::state(&text)));
-        let relay = either(p, "smtp", self.smtp, self.smtp_file)
-            .and_then(|text| p.take("smtp", parse_smtp(&text, env).map_err(|problem| problem.to_string())));
-        let mail = relay.and_then(|relay| p.take("mail-from", sender(relay, self.mail_from, env)));
-        let keys = either(p, "code-keys", self.code_keys, self.code_keys_file);
-        let code_keys = p.take("code-keys", check_keys(keys, state.as_ref()));
+        let state = p.note(self.state.target()).map(|state| state.unwrap_or(StateTarget::Memory));
+        let mail = self.mail.check(p, env);
+        let keys = p.note(self.keys.text());
+        let code_keys = keys.and_then(|keys| p.take("code-keys", check_keys(keys, state.as_ref())));
         let times = [
             ("store-deadline", &self.store_deadline),
             ("upstream-timeout", &self.upstream_timeout),
@@ -233,24 +215,6 @@ impl ServeFlags {
     }
 }
 
-/// A secret is given by a flag or by a file, not by both.
-fn either(
-    problems: &mut Problems,
-    flag: &str,
-    value: Option<String>,
-    file: Option<PathBuf>,
-) -> Option<Zeroizing<String>> {
-    match (value, file) {
-        (Some(_), Some(_)) => {
-            problems.0.push(format!("--{flag}: given together with --{flag}-file; leave one of them out"));
-            None
-        }
-        (Some(value), None) => Some(Zeroizing::new(value)),
-        (None, Some(path)) => problems.take(&format!("{flag}-file"), secret::from_file(&path)),
-        (None, None) => None,
-    }
-}
-
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| format!("`{text}` is no address: write an IP address and a port, such as 0.0.0.0:7145"))
@@ -261,21 +225,6 @@ fn log_format(text: &str) -> Result<Format, String> {
         "json" => Ok(Format::Json),
         "pretty" => Ok(Format::Pretty),
         _ => Err(format!("`{text}` is no format: write json or pretty")),
-    }
-}
-
-fn sender(
-    relay: SmtpTarget,
-    from: Option<String>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Mail, String> {
-    let from = from
-        .or_else(|| env("EMAIL_USER"))
-        .ok_or("who sends the mails? Give --mail-from, or set EMAIL_USER")?;
-    let address = from.rsplit_once('<').map_or(from.as_str(), |(_, rest)| rest.trim_end_matches('>'));
-    match crate::domain::subject::Recipient::parse(address.trim()) {
-        Ok(_) => Ok(Mail { relay, from }),
-        Err(problem) => Err(format!("the sender {problem}")),
     }
 }
 

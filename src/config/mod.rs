@@ -1,9 +1,11 @@
 //! Settings that need a restart: flags of `serve`, each also an environment variable. Everything an
 //! operator tunes while the sidecar runs is policy, not here.
 
+pub mod access;
 pub mod audit;
 pub mod duration;
 pub mod flags;
+pub mod mail;
 pub mod secret;
 pub mod target;
 

@@ -62,6 +62,19 @@ pub(super) fn compose(
     Ok(Mail { from: from.email.clone(), to, bytes })
 }
 
+/// A mail as it would be sent, for somebody to look at.
+///
+/// # Errors
+/// When the recipient is no address that mail can be sent to.
+pub fn written(
+    sender: &Sender,
+    envelope: &Envelope,
+    id: &RequestId,
+    now: Timestamp,
+) -> Result<Zeroizing<Vec<u8>>, DeliveryError> {
+    compose(sender, envelope, id, now).map(|mail| mail.bytes)
+}
+
 /// The recipient, its domain in the form that the DNS and every relay know (RFC 5891).
 fn address(recipient: &Recipient) -> Result<Address, DeliveryError> {
     let refused =

@@ -7,10 +7,12 @@
 pub mod channel;
 pub mod target;
 pub mod settings;
-mod mail;
+pub mod mail;
 mod preface;
 mod session;
 pub mod email;
+mod advice;
+pub mod trial;
 pub mod retry;
 pub mod dispatch;
 pub mod probe;

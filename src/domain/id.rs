@@ -80,6 +80,11 @@ impl LimitName {
     pub fn resend_cooldown() -> Self {
         Self(Arc::from("resend-cooldown"))
     }
+
+    /// The name under which comparisons that operators ask for are counted. No policy can use it.
+    pub fn explain_code() -> Self {
+        Self(Arc::from("-explain-code"))
+    }
 }
 
 fn is_policy_name(text: &str) -> bool {

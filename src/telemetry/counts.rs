@@ -98,6 +98,7 @@ fn each(event: &Event<'_>, now: Timestamp, mut add: impl FnMut(CountKey, u64)) {
             }
         }
         Event::CodeNotIssued { .. }
+        | Event::Operated { .. }
         | Event::Unsettled { .. }
         | Event::Ruled { .. }
         | Event::Failed { .. }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 
-use super::audit::queue::{Audit, AuditError};
-use super::audit::settings::AuditSettings;
+use super::audit::queue::Audit;
+use super::audit::settings::{AuditError, AuditSettings};
 use super::counts::DayCounter;
 use super::event::Event;
 use super::http::{PassedSeries, record_route};
@@ -169,6 +169,9 @@ impl Telemetry {
             Event::Delivery { failure: Some((reason, _)), given_up, .. } => {
                 metrics.email_errors.with_label_values(&[reason]).inc();
                 metrics.email_given_up.inc_by(u64::from(*given_up));
+            }
+            Event::Operated { intervention } => {
+                metrics.operations.with_label_values(&[intervention.operation]).inc();
             }
             Event::Reload { hash, error, at, .. } => self.count_reload(hash, error.is_some(), *at),
             Event::CodeNotIssued { .. }

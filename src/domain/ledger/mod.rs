@@ -14,6 +14,7 @@ pub mod list;
 pub mod page;
 pub mod revoke;
 pub mod trail;
+pub mod verdict;
 pub mod view;
 
 #[cfg(test)]

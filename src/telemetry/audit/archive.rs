@@ -13,8 +13,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::file::folder_of;
-
 const COMPRESSED: &str = ".gz";
 const UNFINISHED: &str = ".gz.tmp";
 
@@ -60,6 +58,11 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Compresses what is not, and removes what is too much.
@@ -120,10 +123,18 @@ fn compress(rotated: &Path) -> io::Result<()> {
     let unfinished = suffixed(rotated, UNFINISHED);
     // New, so that it is nobody else's and no link to another file: what a crash has left is gone by now.
     let target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let done = fill(target, rotated).and_then(|()| std::fs::rename(&unfinished, compressed(rotated)));
+    if done.is_err() {
+        // On a full disk it would take what the audit log itself needs.
+        remove(&unfinished)?;
+    }
+    done
+}
+
+fn fill(target: File, rotated: &Path) -> io::Result<()> {
     let mut encoder = GzEncoder::new(target, Compression::fast());
     io::copy(&mut File::open(rotated)?, &mut encoder)?;
-    encoder.finish()?.sync_all()?;
-    std::fs::rename(&unfinished, compressed(rotated))
+    encoder.finish()?.sync_all()
 }
 
 /// Removes a file that may be gone already.
@@ -150,6 +161,16 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "kept");
         tidy(&folder.join("a"), 1).unwrap();
         assert!(compressed(&rotated).is_file() && !rotated.exists());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_compressed_leaves_nothing_unfinished() {
+        let folder = std::env::temp_dir().join(format!("otp-sidecar-unfinished-{}", std::process::id()));
+        let unreadable = folder.join("a.20261122T150700123Z");
+        std::fs::create_dir_all(&unreadable).unwrap();
+        assert!(compress(&unreadable).is_err());
+        assert!(!suffixed(&unreadable, UNFINISHED).exists() && !compressed(&unreadable).exists());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

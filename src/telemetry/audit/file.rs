@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::archive::Archive;
-use super::queue::AuditError;
-use super::settings::AuditSettings;
+use super::archive::{Archive, folder_of};
+use super::settings::{AuditError, AuditSettings};
 use crate::domain::time::{Clock, Timestamp};
 
 /// A file that lines are appended to.
@@ -174,11 +173,6 @@ impl RotatingFile {
 /// The file behind a link: otherwise the link would be put aside.
 fn behind(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-/// The folder that a file is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Where a file is put aside: a name that sorts by time and is not taken.

@@ -1,72 +1,18 @@
 //! The way from those who have something to tell to the thread that writes it: it never waits.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::IntCounter;
-
 use super::entry::{self, Entry, What};
-use super::settings::{AuditSettings, Destination};
+use super::order::{LineCounters, Order, Signals};
+use super::settings::{AuditError, AuditSettings, Destination};
 use super::sink::Sink;
 use super::writer::Writer;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::time::{Clock, Timestamp};
 use crate::telemetry::event::Event;
-
-/// Why the audit log cannot be begun.
-#[derive(Debug, thiserror::Error)]
-pub enum AuditError {
-    /// The file cannot be written.
-    #[error("--audit {path}: {problem}")]
-    File {
-        /// As it was given.
-        path: String,
-        /// What is wrong, and what to do.
-        problem: String,
-    },
-    /// The system gives no thread.
-    #[error("--audit: the system gives no thread: {0}")]
-    Thread(std::io::Error),
-}
-
-impl AuditError {
-    pub(super) fn file(path: &Path, problem: impl Into<String>) -> Self {
-        Self::File { path: path.display().to_string(), problem: problem.into() }
-    }
-}
-
-/// Counters of lines.
-#[derive(Debug, Clone)]
-pub struct LineCounters {
-    /// Lines that were handed to the system.
-    pub written: IntCounter,
-    /// Lines that were lost.
-    pub dropped: IntCounter,
-}
-
-/// What the writer is handed.
-pub(super) enum Order {
-    /// Write this.
-    Write(Box<Entry>),
-    /// Look at the signals.
-    Wake,
-}
-
-/// What both sides see.
-#[derive(Debug, Default)]
-pub(super) struct Signals {
-    /// The file is to be opened anew.
-    pub reopen: AtomicBool,
-    /// Write what waits, then end.
-    pub stop: AtomicBool,
-    /// Lines lost since the last one that was queued.
-    pub lost: AtomicU64,
-    /// Whether the log has been told that lines are being lost.
-    pub told: AtomicBool,
-}
 
 /// The audit log, as its writers see it.
 pub struct Audit {

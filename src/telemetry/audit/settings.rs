@@ -1,6 +1,6 @@
 //! Where audit lines go, and how long they are kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where audit lines go.
@@ -25,4 +25,26 @@ pub struct AuditSettings {
     pub keep: usize,
     /// How many lines may wait to be written.
     pub queue: usize,
+}
+
+/// Why the audit log cannot be begun.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The file cannot be written.
+    #[error("--audit {path}: {problem}")]
+    File {
+        /// As it was given.
+        path: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The system gives no thread.
+    #[error("--audit: the system gives no thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl AuditError {
+    pub(super) fn file(path: &Path, problem: impl Into<String>) -> Self {
+        Self::File { path: path.display().to_string(), problem: problem.into() }
+    }
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::file::RotatingFile;
-use super::queue::AuditError;
-use super::settings::AuditSettings;
+use super::settings::{AuditError, AuditSettings};
 use crate::domain::time::Clock;
 
 /// Where lines end.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::entry::{Entry, What};
 use super::line;
-use super::queue::{LineCounters, Order, Signals};
+use super::order::{LineCounters, Order, Signals};
 use super::sink::Sink;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::time::Clock;

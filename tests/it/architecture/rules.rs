@@ -34,7 +34,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("lab", &["domain"]),
-    ("cli", &["domain", "policy", "telemetry", "store", "reload", "config", "app", "lab"]),
+    ("cli", &["domain", "policy", "telemetry", "store", "delivery", "reload", "config", "app", "lab"]),
 ];
 
 /// What a module must not contain, beside what it must not name.
