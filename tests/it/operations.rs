@@ -257,7 +257,7 @@ async fn a_code_is_explained_without_counting_or_using_it() {
 }
 
 #[tokio::test]
-async fn a_code_that_lost_its_zeros_is_told_and_so_is_a_key_that_is_gone() {
+async fn a_code_that_lost_its_zeros_is_told_as_that() {
     let world = World::start().await;
     let jane = world.user("jane");
     // One code in ten begins with a zero.
@@ -324,7 +324,7 @@ async fn what_is_not_understood_is_refused_with_the_word_to_use_and_changes_noth
             json!({ "subject": "jane", "code": 123_456, "reason": "x", "by": "x" }),
             "as a text",
         ),
-        ("/-/cleanup", json!([]), "body"),
+        ("/-/cleanup", json!(["x", "y"]), "JSON object"),
     ] {
         let refused = world.operator.post(target, &body).await;
         assert_eq!(refused.word(), (400, "invalid_request".to_owned()), "{target} {body}");

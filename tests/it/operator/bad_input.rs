@@ -74,7 +74,7 @@ fn what_is_missing_on_the_command_line_is_named() {
         (&["locks", "clear", "--subject", "jane"][..], "--reason"),
         (&["locks", "show"], "--subject"),
         (&["challenges", "revoke", "--subject", "jane", "--reason", "x"], "--purpose"),
-        (&["explain"], "--subject"),
+        (&["explain"], "DECISION_ID"),
         (&["explain", "--code-stdin"], "--subject"),
         (&["locks", "list", "--limit", "0"], "--limit"),
         (&["limits", "show", "--everyone", "--subject", "jane"], "--everyone"),
