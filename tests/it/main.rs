@@ -17,6 +17,7 @@ mod audit;
 mod backends;
 mod browser;
 mod build_commit;
+mod cli;
 mod dashboards;
 mod delivery;
 mod documents;
