@@ -171,6 +171,12 @@ fn links_between_pages_lead_somewhere() {
         "docs/backends/python-django.md",
         "docs/backends/python-fastapi.md",
         "docs/checklists.md",
+        "docs/cli/challenges.md",
+        "docs/cli/explain.md",
+        "docs/cli/health.md",
+        "docs/cli/inject.md",
+        "docs/cli/limits.md",
+        "docs/cli/locks.md",
         "docs/cli/audit.md",
         "docs/cli/completions.md",
         "docs/cli/inject.md",
@@ -188,6 +194,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/threat-model.md",
         "docs/upgrade.md",
         "examples/express-wallet/README.md",
+        "helm/otp-sidecar/README.md",
     ];
     let runbooks = fs::read_dir(root().join("docs/runbooks")).unwrap();
     let runbooks = runbooks.map(|entry| format!("docs/runbooks/{}", entry.unwrap().file_name().display()));

@@ -35,6 +35,8 @@ mod lockout;
 mod logs;
 mod no_way_in;
 mod operating;
+mod operations;
+mod operator;
 mod other_methods;
 mod races;
 mod reload;
