@@ -95,6 +95,8 @@ pub fn steady(text: &str) -> String {
         ),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "DATE"),
         (r"TIME +\n", "TIME\n"),
+        (r"dns( +)TIME .*", "dns${1}TIME  ADDRESSES"),
+        (r"pending for \d+ s", "pending for SECONDS s"),
     ] {
         text = Regex::new(pattern).expect("a pattern").replace_all(&text, word).into_owned();
     }
