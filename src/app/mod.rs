@@ -5,11 +5,13 @@
 //! listener, reloads, key sets, signals. A scrape, a TLS handshake with a relay or the compilation of
 //! a large policy never delays a payment.
 
+pub mod direct;
 pub mod host;
 pub mod lines;
 pub mod mail;
 pub mod operator;
 pub mod policies;
+pub mod rulebook;
 pub mod state;
 pub mod traffic;
 
@@ -29,6 +31,7 @@ use crate::enforce::{Enforcer, Parts};
 use crate::identity::jwks::JwksRegistry;
 use crate::proxy::upstream::{Upstream, UpstreamSettings};
 use crate::server::admin;
+use crate::server::admin::operations::Operations;
 use crate::server::admin::routes::Admin;
 use crate::server::listener::ListenerSettings;
 use crate::store::contract::{Ledger, Outbox, Store};
@@ -107,6 +110,12 @@ impl App {
 
         let code_keys: Vec<String> = keyring.ids().map(|kid| kid.as_str().to_owned()).collect();
         let code_key_prints = keyring.prints().map(|print| print.as_str().to_owned()).collect();
+        let operations = Operations {
+            store: Arc::clone(&store),
+            rulebook: Arc::clone(&policies) as _,
+            keyring: Some(Arc::clone(&keyring)),
+            telemetry: Arc::clone(&telemetry),
+        };
         let enforcer = Enforcer::new(Parts {
             policy: handle,
             store: Arc::clone(&store) as _,
@@ -144,6 +153,7 @@ impl App {
             code_keys,
             code_key_prints,
             clock,
+            operations,
         });
         let drain = config.drain;
         Ok(Self {

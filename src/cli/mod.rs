@@ -1,9 +1,14 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod change;
+mod client;
 #[cfg(feature = "demo")]
 mod demo;
+mod document;
 mod ending;
+mod locks;
 mod mail;
+mod moment;
 mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
@@ -30,6 +35,8 @@ enum Command {
     /// Stand in front of a wallet backend.
     #[command(after_help = serve::EXAMPLES, next_line_help = true)]
     Serve(Box<ServeFlags>),
+    /// See who is locked out, and let them in again.
+    Locks(locks::LocksCommand),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
     /// Check, show and describe policies, without a sidecar.
@@ -47,6 +54,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
+        Command::Locks(command) => ending::finish(locks::run(command)),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Policy(command) => ending::finish(policy::run(command)),
         Command::Inject(flags) => inject::run(&flags),

@@ -15,6 +15,7 @@ pub mod code;
 pub mod id;
 pub mod issue;
 pub mod keyring;
+pub mod ledger;
 pub mod lockout;
 pub mod outbox;
 pub mod pseudonym;

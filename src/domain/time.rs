@@ -52,11 +52,42 @@ impl Timestamp {
         }
     }
 
+    /// Reads what [`Timestamp::to_iso8601`] writes, with or without milliseconds. `None` for everything else.
+    pub fn from_iso8601(text: &str) -> Option<Self> {
+        let whole = text.strip_suffix('Z')?;
+        let (seconds, millis) = match whole.split_once('.') {
+            Some((seconds, fraction)) if fraction.len() == 3 => (seconds, digits(fraction.as_bytes())?),
+            Some(_) => return None,
+            None => (whole, 0),
+        };
+        let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', rest @ ..] = seconds.as_bytes() else {
+            return None;
+        };
+        let [h0, h1, b':', n0, n1, b':', s0, s1] = rest else { return None };
+        let year = digits(&[*y0, *y1, *y2, *y3])?;
+        let (month, day) = (digits(&[*m0, *m1])?, digits(&[*d0, *d1])?);
+        let (hour, minute, second) = (digits(&[*h0, *h1])?, digits(&[*n0, *n1])?, digits(&[*s0, *s1])?);
+        let days = days_until(year, month, day)?;
+        let exists = date_of(days) == (year, month, day) && hour < 24 && minute < 60 && second < 60;
+        let in_day = ((hour * 60 + minute) * 60 + second) * 1_000 + millis;
+        exists.then_some(Self(days * 86_400_000 + in_day))
+    }
+
     /// This point as answers and logs write it: `2026-01-17T10:00:00.000Z` (ISO 8601, UTC).
     pub fn to_iso8601(self) -> String {
         let Civil { year, month, day, hour, minute, second, millisecond } = self.to_civil();
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
     }
+}
+
+/// Days since the Unix epoch: the reverse of [`date_of`].
+fn days_until(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year_from_march = year.checked_sub(u64::from(month <= 2))?;
+    let (era, year_of_era) = (year_from_march / 400, year_from_march % 400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
 }
 
 /// A point in time on the proleptic Gregorian calendar, in UTC and without leap seconds.
@@ -96,6 +127,11 @@ fn date_of(days_since_epoch: u64) -> (u64, u64, u64) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = days / ERA * 400 + year_of_era + u64::from(month <= 2);
     (year, month, day)
+}
+
+fn digits(text: &[u8]) -> Option<u64> {
+    text.iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0')))
 }
 
 /// The whole milliseconds of a duration, as far as they fit.
@@ -189,6 +225,35 @@ mod tests {
             (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_iso8601(), text);
+            assert_eq!(Timestamp::from_iso8601(text), Some(Timestamp::from_millis(millis)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_point_in_time_is_not_read() {
+        assert_eq!(
+            Timestamp::from_iso8601("2026-01-17T10:00:00Z"),
+            Some(Timestamp::from_millis(1_768_644_000_000))
+        );
+        for text in [
+            "",
+            "Z",
+            "2026-01-17T10:00:00",
+            "2026-01-17 10:00:00Z",
+            "2026-02-29T10:00:00Z",
+            "2026-13-01T10:00:00Z",
+            "2026-00-01T10:00:00Z",
+            "2026-01-00T10:00:00Z",
+            "2026-01-17T24:00:00Z",
+            "2026-01-17T10:60:00Z",
+            "2026-01-17T10:00:60Z",
+            "2026-01-17T10:00:00.1Z",
+            "2026-01-17T10:00:00.1234Z",
+            "1969-12-31T23:59:59Z",
+            "0000-01-01T00:00:00Z",
+            "20é6-01-17T10:00:00Z",
+        ] {
+            assert_eq!(Timestamp::from_iso8601(text), None, "{text}");
         }
     }
 
@@ -197,6 +262,7 @@ mod tests {
         let mut expected = (1970, 1, 1);
         for day in 0..366_000 {
             assert_eq!(date_of(day), expected);
+            assert_eq!(days_until(expected.0, expected.1, expected.2), Some(day));
             expected = next_day(expected);
         }
         assert!(!Timestamp::from_millis(u64::MAX).to_iso8601().is_empty());

@@ -84,6 +84,17 @@ impl Bucket {
         (opens > now).then_some(opens)
     }
 
+    /// How many events are in the window that ends now.
+    pub fn used(&self, take: &Take, now: Timestamp) -> u32 {
+        let left_behind = self.times.partition_point(|time| time.plus(take.per) <= now);
+        u32::try_from(self.times.len() - left_behind).unwrap_or(u32::MAX)
+    }
+
+    /// When the latest event leaves the window, if that is still to come.
+    pub fn empty_at(&self, take: &Take, now: Timestamp) -> Option<Timestamp> {
+        self.times.back().map(|latest| latest.plus(take.per)).filter(|end| *end > now)
+    }
+
     /// Counts one event, and forgets what can no longer decide. Tells which event it is in the window
     /// that ends with it, from 1.
     pub fn record(&mut self, take: &Take, now: Timestamp) -> u32 {
@@ -91,8 +102,7 @@ impl Bucket {
         let surplus = self.times.len().saturating_sub(take.max as usize);
         self.times.drain(..surplus);
         self.expires_at = now.plus(take.per);
-        let left_behind = self.times.partition_point(|time| time.plus(take.per) <= now);
-        u32::try_from(self.times.len() - left_behind).unwrap_or(u32::MAX)
+        self.used(take, now)
     }
 }
 

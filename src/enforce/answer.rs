@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header, response};
-use serde_json::{Map, Value, json};
+use http::{Response, header, response};
+use serde_json::{Map, Value};
 
+use crate::policy::extend;
 use crate::proxy::body::{Body, CollectError, collect};
-
-/// The longest answer that is read for its reference, in bytes. Longer ones pass unread.
-const MAX_ANSWER: usize = 1024 * 1024;
 
 /// How long such an answer may take to arrive after its head.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,11 +29,11 @@ pub(super) enum ReadAnswer {
 
 /// Reads an answer, if it is a JSON object of moderate length.
 pub(super) async fn read(response: Response<Body>) -> ReadAnswer {
-    if !may_be_read(response.headers()) {
+    if !extend::may_be_read(response.headers()) {
         return ReadAnswer::Unreadable(response);
     }
     let (head, body) = response.into_parts();
-    match collect(body, MAX_ANSWER, ANSWER_TIMEOUT).await {
+    match collect(body, extend::MAX_ANSWER, ANSWER_TIMEOUT).await {
         Ok(text) => match serde_json::from_slice::<Value>(&text) {
             Ok(value) if value.is_object() => ReadAnswer::Object { head, text, value },
             _ => ReadAnswer::Unreadable(Response::from_parts(head, Body::full(text))),
@@ -48,72 +46,17 @@ pub(super) async fn read(response: Response<Body>) -> ReadAnswer {
     }
 }
 
-fn may_be_read(headers: &HeaderMap) -> bool {
-    let media_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    let is_json = essence.eq_ignore_ascii_case("application/json")
-        || (essence.len() > 5 && essence.to_ascii_lowercase().ends_with("+json"));
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    is_json
-        && !headers.contains_key(header::CONTENT_ENCODING)
-        && length.is_none_or(|length| length <= MAX_ANSWER)
-}
-
-/// What the client reads when its code is on the way.
-pub(super) fn sent(ttl: Duration) -> Map<String, Value> {
-    fields(json!({ "otpSent": true, "otpExpiresIn": ttl.as_secs(), "nextStep": "otp_verification" }))
-}
-
-/// What the client reads when the upstream agreed and no code could be made.
-pub(super) fn not_sent() -> Map<String, Value> {
-    fields(json!({
-        "otpSent": false,
-        "nextStep": "otp_verification",
-        "warning": "No code could be sent. Ask for a new one in a moment.",
-    }))
-}
-
-fn fields(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-/// The upstream's answer with fields added. Its own text is kept as it came, so that no number in it
-/// changes, unless it already has one of the fields.
+/// The upstream's answer with fields added.
 pub(super) fn extended(
     head: response::Parts,
     text: &[u8],
     value: &Value,
     added: Map<String, Value>,
 ) -> Response<Body> {
-    let own = value.as_object();
-    let clashes = own.is_some_and(|own| added.keys().any(|name| own.contains_key(name)));
-    let joined =
-        if clashes { merged(own, added) } else { spliced(text, own.is_some_and(Map::is_empty), &added) };
+    let joined = extend::extended(text, value, added);
     let mut head = unframed(head);
     head.headers.insert(header::CONTENT_LENGTH, joined.len().into());
     Response::from_parts(head, Body::full(Bytes::from(joined)))
-}
-
-fn merged(own: Option<&Map<String, Value>>, added: Map<String, Value>) -> Vec<u8> {
-    let mut all = own.cloned().unwrap_or_default();
-    all.extend(added);
-    Value::Object(all).to_string().into_bytes()
-}
-
-fn spliced(text: &[u8], is_empty: bool, added: &Map<String, Value>) -> Vec<u8> {
-    let end = text.iter().rposition(|byte| *byte == b'}').unwrap_or(text.len());
-    let mut joined = text.get(..end).unwrap_or(text).to_vec();
-    let addition = Value::Object(added.clone()).to_string();
-    if !is_empty {
-        joined.push(b',');
-    }
-    joined.extend_from_slice(addition.trim_start_matches('{').as_bytes());
-    joined
 }
 
 /// A head without what described the old body.
@@ -125,34 +68,4 @@ fn unframed(mut head: response::Parts) -> response::Parts {
     head.headers.remove("digest");
     head.headers.remove("content-digest");
     head
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn joined(text: &str) -> String {
-        let value: Value = serde_json::from_str(text).unwrap();
-        let added = fields(json!({ "otpSent": true }));
-        let clashes = added.keys().any(|name| value.get(name).is_some());
-        let bytes = if clashes {
-            merged(value.as_object(), added)
-        } else {
-            spliced(text.as_bytes(), value.as_object().unwrap().is_empty(), &added)
-        };
-        String::from_utf8(bytes).unwrap()
-    }
-
-    #[test]
-    fn the_upstreams_own_text_is_kept_to_the_letter() {
-        let text = r#"{ "id": 12345678901234567890123, "b": 1.10 }"#;
-        assert_eq!(joined(text), r#"{ "id": 12345678901234567890123, "b": 1.10 ,"otpSent":true}"#);
-        assert_eq!(joined("{}"), r#"{"otpSent":true}"#);
-        assert_eq!(joined("{ }\n"), r#"{ "otpSent":true}"#);
-    }
-
-    #[test]
-    fn a_field_that_the_upstream_also_sends_is_replaced_not_doubled() {
-        assert_eq!(joined(r#"{"otpSent":false,"a":1}"#), r#"{"otpSent":true,"a":1}"#);
-    }
 }

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Enforcer;
 use super::context::Context;
-use crate::domain::id::{LimitName, Purpose, Reference};
-use crate::domain::lockout::Lock;
+use crate::domain::id::{Purpose, Reference};
 use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
 use crate::policy::decision::Denial;
@@ -93,8 +92,8 @@ impl Enforcer {
             Ruling {
                 outcome: outcome(reason),
                 reason: reason.as_str(),
-                rule: rule(context, denial),
-                until: until(denial),
+                rule: denial.rule(&context.route, ruling(context).purpose),
+                until: denial.until(),
                 right: wrong.then_some(false),
                 ..ruling(context)
             },
@@ -116,7 +115,7 @@ fn ruling(context: &Context) -> Ruling<'_> {
     };
     Ruling {
         at: counted.map(|(at, _)| *at),
-        action: action(&context.route.action),
+        action: context.route.action.word(),
         outcome: "",
         reason: "",
         rule: None,
@@ -125,55 +124,5 @@ fn ruling(context: &Context) -> Ruling<'_> {
         reference: known.reference.get(),
         right: None,
         tally: counted.map(|(_, tally)| tally),
-    }
-}
-
-fn action(action: &Action) -> &'static str {
-    match action {
-        Action::Issue(_) => "issue",
-        Action::Verify(_) => "verify",
-        Action::Send(_) => "send",
-        Action::Status(_) => "status",
-        Action::Limit => "limit",
-    }
-}
-
-/// The path, in the policy, of the rule that refused. None where no rule of the policy did.
-fn rule(context: &Context, denial: &Denial) -> Option<String> {
-    let route = &context.route.name;
-    let of_purpose = |what: &str| Some(format!("purposes.{}.{what}", ruling(context).purpose?));
-    match denial {
-        Denial::AmbiguousPath | Denial::MethodNotAllowed(_) => Some(format!("routes.{route}.match")),
-        Denial::Unauthorized => Some("identity.jwt".to_owned()),
-        Denial::RecipientMismatch(_) => {
-            Some(format!("routes.{route}.{}.recipient", action(&context.route.action)))
-        }
-        Denial::RateLimited { limit, .. } if *limit == LimitName::resend_cooldown() => {
-            of_purpose("resend.cooldown")
-        }
-        Denial::RateLimited { limit, .. } => Some(format!("limits.{limit}")),
-        Denial::Locked { lock: Lock::Disabled, .. } => of_purpose("lockout.disable_after"),
-        Denial::Locked { .. } => of_purpose("lockout"),
-        Denial::CodeExpired => of_purpose("code.ttl"),
-        Denial::InvalidRequest(_)
-        | Denial::UnsupportedMediaType(_)
-        | Denial::BodyTooLarge(_)
-        | Denial::CodeInvalid { .. }
-        | Denial::CodeNotFound(_)
-        | Denial::CodeUsed
-        | Denial::IdentityUnavailable
-        | Denial::StateUnavailable
-        | Denial::Overloaded
-        | Denial::UpstreamUnavailable { .. }
-        | Denial::UpstreamTimeout
-        | Denial::Internal => None,
-    }
-}
-
-fn until(denial: &Denial) -> Option<Timestamp> {
-    match denial {
-        Denial::Locked { lock: Lock::Until(until), .. } => Some(*until),
-        Denial::RateLimited { retry_at, .. } => Some(*retry_at),
-        _ => None,
     }
 }

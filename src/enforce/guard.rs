@@ -9,17 +9,14 @@ use http_body::Body as _;
 use super::audit::Allowed;
 use super::context::Context;
 use super::{Enforcer, failure, unanswered};
-use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::reason::Reason;
 use crate::identity::jwt::IdentityError;
-use crate::policy::body::form::{parse_query, serialise_pairs};
-use crate::policy::body::names::field_conflicts;
-use crate::policy::body::{BodyRefusal, JudgedBody};
+use crate::policy::body::form::serialise_pairs;
 use crate::policy::caller::Caller;
 use crate::policy::decision::{Admission, Denial};
-use crate::policy::facts::{Facts, take};
-use crate::policy::limit;
+use crate::policy::facts::Facts;
 use crate::policy::snapshot::Action;
+use crate::policy::{judge, limit};
 use crate::proxy::body::{Body, CollectError, collect};
 use crate::proxy::forward::Care;
 use crate::proxy::headers;
@@ -59,7 +56,7 @@ impl Enforcer {
 
     async fn decide(&self, context: &Arc<Context>, spelling: String, request: Request<Body>) -> Decided {
         let (mut head, body) = request.into_parts();
-        check_guarded_head(&head.headers)?;
+        judge::head(&head.headers)?;
         head.uri = target(&spelling, head.uri.query().unwrap_or_default())?;
         let route = Arc::clone(&context.route);
         if let Action::Limit = route.action {
@@ -90,18 +87,13 @@ impl Enforcer {
             Err(IdentityError::Unauthorized(problem)) => problem,
         };
         tracing::debug!(reason = problem.as_str(), decision_id = %context.request, "token refused");
-        let limits = &context.in_force.snapshot.identity.limits;
-        if limits.is_empty() {
+        let Some(command) = limit::without_caller(&context.in_force.snapshot.identity, context.client) else {
             return Err(Denial::Unauthorized);
-        }
-        let takes = limits.iter().map(|limit| take(limit, None, None, context.client)).collect();
-        match self.parts.store.admit(&AdmitCommand { standpoint: None, takes }).await {
+        };
+        match self.parts.store.admit(&command).await {
             Ok(stamped) => {
                 context.known.counted(stamped.at, &stamped.tally);
-                match stamped.outcome {
-                    AdmitOutcome::Admitted(_) => Err(Denial::Unauthorized),
-                    AdmitOutcome::Refused(refusal) => Err(Denial::refused(refusal, stamped.at)),
-                }
+                Err(limit::unauthorized(stamped.outcome, stamped.at))
             }
             Err(_) => Err(Denial::Unauthorized),
         }
@@ -114,20 +106,17 @@ impl Enforcer {
         body: Body,
         caller: Caller,
     ) -> Result<Judged, Denial> {
-        let query = parse_query(head.uri.query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
+        let query = judge::query(head.uri.query().unwrap_or_default())?;
         head.uri = target(head.uri.path(), &serialise_pairs(&query))?;
-        let body = if takes_body(&head.method) {
+        let body = if judge::takes_body(&head.method) {
             let bytes = self.read(body).await?;
-            Some(JudgedBody::parse(&head.headers, &bytes).map_err(refused_body)?)
+            Some(judge::body(&head.headers, &bytes)?)
         } else if body.is_end_stream() {
             None
         } else {
-            return Err(Denial::InvalidRequest(format!("{} takes no body here", head.method)));
+            return Err(judge::no_body(&head.method));
         };
-        let selected = &context.route.selected;
-        if let Some(conflict) = field_conflicts(body.as_ref(), &query, selected) {
-            return Err(Denial::InvalidRequest(conflict));
-        }
+        judge::spellings(&context.route, body.as_ref(), &query)?;
         Ok(Judged { facts: Facts { caller, client: context.client, body, query }, head })
     }
 
@@ -237,34 +226,9 @@ pub(super) fn unavailable(error: &StoreError) -> Denial {
     }
 }
 
-fn takes_body(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD)
-}
-
-fn refused_body(refusal: BodyRefusal) -> Denial {
-    match refusal {
-        BodyRefusal::UnsupportedMediaType(detail) => Denial::UnsupportedMediaType(detail),
-        BodyRefusal::Invalid(detail) => Denial::InvalidRequest(detail),
-    }
-}
-
-fn check_guarded_head(headers: &HeaderMap) -> Result<(), Denial> {
-    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
-        return Err(Denial::InvalidRequest("send exactly one Authorization header".to_owned()));
-    }
-    if headers.contains_key(header::UPGRADE) {
-        return Err(Denial::InvalidRequest("this path cannot be upgraded".to_owned()));
-    }
-    Ok(())
-}
-
 /// Makes ready a request with another method than the route's own.
 pub(super) fn other_method(request: &mut Request<Body>, spelling: &str) -> Result<(), Denial> {
-    check_guarded_head(request.headers())?;
-    let query = parse_query(request.uri().query().unwrap_or_default()).map_err(Denial::InvalidRequest)?;
-    if let Some(conflict) = field_conflicts(None, &query, &[]) {
-        return Err(Denial::InvalidRequest(conflict));
-    }
+    let query = judge::other_method(request.headers(), request.uri().query().unwrap_or_default())?;
     *request.uri_mut() = target(spelling, &serialise_pairs(&query))?;
     Ok(())
 }
@@ -272,9 +236,7 @@ pub(super) fn other_method(request: &mut Request<Body>, spelling: &str) -> Resul
 /// What of a CORS preflight reaches the backend: the question, and nothing that could be taken for an
 /// action.
 pub(super) fn preflight(request: &Request<Body>, spelling: &str) -> Result<Request<Body>, Denial> {
-    if !request.body().is_end_stream() || request.headers().contains_key(header::UPGRADE) {
-        return Err(Denial::InvalidRequest("a preflight has no body and upgrades nothing".to_owned()));
-    }
+    judge::preflight(request.headers(), !request.body().is_end_stream())?;
     let mut clean = Request::new(Body::empty());
     *clean.method_mut() = Method::OPTIONS;
     *clean.uri_mut() = target(spelling, "")?;

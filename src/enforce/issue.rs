@@ -11,6 +11,7 @@ use crate::domain::id::Reference;
 use crate::domain::issue::{Expected, IssueOutcome};
 use crate::domain::reason::Reason;
 use crate::domain::time::Timestamp;
+use crate::policy::extend;
 use crate::policy::issue::{self, Order};
 use crate::policy::snapshot::IssueRule;
 use crate::proxy::forward::Care;
@@ -61,11 +62,11 @@ impl Enforcer {
                     }
                 };
                 let fields = match made {
-                    Ok(Made::Issued { .. }) => answer::sent(rule.purpose.ttl),
-                    Ok(Made::TooSoon { .. } | Made::Stale) => answer::not_sent(),
+                    Ok(Made::Issued { .. }) => extend::sent(rule.purpose.ttl),
+                    Ok(Made::TooSoon { .. } | Made::Stale) => extend::not_sent(),
                     Err(reason) => {
                         self.not_issued(context, rule, reason);
-                        answer::not_sent()
+                        extend::not_sent()
                     }
                 };
                 answer::extended(head, &text, &value, fields)

@@ -1,7 +1,6 @@
 //! `send` and `status`: answered by the sidecar itself, the upstream is not asked.
 
-use http::{Response, StatusCode};
-use serde_json::json;
+use http::StatusCode;
 
 use super::audit::Allowed;
 use super::context::Context;
@@ -9,15 +8,13 @@ use super::guard::{Decided, unavailable};
 use super::issue::Made;
 use super::{Enforcer, respond};
 use crate::domain::admit::{AdmitCommand, Standing, Standpoint};
-use crate::domain::id::LimitName;
 use crate::domain::reason::Reason;
 use crate::domain::time::Timestamp;
 use crate::policy::decision::{Denial, NotFound};
 use crate::policy::facts::Facts;
 use crate::policy::issue::{self, Order};
 use crate::policy::snapshot::{PurposeRules, SendRule, StatusRule};
-use crate::policy::status;
-use crate::proxy::body::Body;
+use crate::policy::{status, wire};
 
 impl Enforcer {
     /// Sends another code of the pending challenge, or the first one of a new one.
@@ -44,16 +41,11 @@ impl Enforcer {
                 request: &context.request,
                 at,
             };
-            match self.make(context, order).await.map_err(not_made)? {
-                Made::Issued { reference } => return Ok(sent(context, purpose, reference.as_str())),
-                Made::TooSoon { retry_at, at } => {
-                    return Err(Denial::RateLimited {
-                        limit: LimitName::resend_cooldown(),
-                        max: 1,
-                        retry_at,
-                        at,
-                    });
+            match self.make(context, order).await.map_err(issue::not_made)? {
+                Made::Issued { reference } => {
+                    return Ok(respond::json(StatusCode::OK, &wire::sent_json(purpose, &reference), context));
                 }
+                Made::TooSoon { retry_at, at } => return Err(issue::too_soon(retry_at, at)),
                 Made::Stale => (standing, at) = self.standing(purpose, facts).await?,
             }
         }
@@ -85,26 +77,6 @@ impl Enforcer {
         self.allowed(context, Allowed::Told);
         self.decided(context, Reason::Told);
         let view = status::view(purpose, &standing, stamped.at);
-        Ok(respond::json(StatusCode::OK, &respond::status_json(&view), context))
-    }
-}
-
-fn sent(context: &Context, purpose: &PurposeRules, reference: &str) -> Response<Body> {
-    let answer = json!({
-        "success": true,
-        "message": "A verification code is on its way to the e-mail address of your account.",
-        "expiresIn": purpose.ttl.as_secs(),
-        "otpId": reference,
-        "transactionReference": reference,
-    });
-    respond::json(StatusCode::OK, &answer, context)
-}
-
-fn not_made(reason: Reason) -> Denial {
-    match reason {
-        Reason::OutboxFull => Denial::Overloaded,
-        Reason::ReferenceSpent => Denial::CodeUsed,
-        Reason::StateUnavailable => Denial::StateUnavailable,
-        _ => Denial::Internal,
+        Ok(respond::json(StatusCode::OK, &wire::status_json(&view), context))
     }
 }

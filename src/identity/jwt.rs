@@ -17,9 +17,8 @@ use serde_json::{Map, Value};
 
 use super::jwks::{JwksRegistry, RemoteKeys};
 use super::key::{InvalidKey, Key, KeyKind, algorithm_name};
-use crate::domain::subject::Subject;
 use crate::domain::time::{Timestamp, millis};
-use crate::policy::caller::Caller;
+use crate::policy::caller::{Caller, SUBJECT};
 use crate::policy::snapshot::{IdentityRules, JwtAlgorithm, KeySource};
 
 /// The longest `Authorization` header that is looked at, in bytes.
@@ -27,12 +26,6 @@ pub const LONGEST_HEADER: usize = 8 * 1024;
 
 /// How long a request waits for a key set that is being fetched.
 pub const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Our name of the claim that identifies the caller.
-const SUBJECT: &str = "subject";
-
-/// The largest integer that every JSON reader takes for the same number (RFC 8259, section 6).
-const LARGEST_INTEGER: u64 = (1 << 53) - 1;
 
 /// Why a token is refused. For logs and metrics; clients get the same answer for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -135,7 +128,6 @@ pub struct Authenticator {
     algorithms: Vec<JwtAlgorithm>,
     keys: Keys,
     claims: BTreeMap<String, String>,
-    subject: String,
     issuer: Option<String>,
     audience: Option<String>,
     leeway: u64,
@@ -170,12 +162,13 @@ impl Authenticator {
     /// When key, algorithms and claims do not go together.
     pub fn new(rules: &IdentityRules, registry: &JwksRegistry) -> Result<Self, IdentitySetupError> {
         let jwt = &rules.jwt;
-        let subject = jwt.claims.get(SUBJECT).ok_or(IdentitySetupError::NoSubject)?;
+        if !jwt.claims.contains_key(SUBJECT) {
+            return Err(IdentitySetupError::NoSubject);
+        }
         Ok(Self {
             algorithms: jwt.algorithms.clone(),
             keys: Keys::new(&jwt.key, &jwt.algorithms, registry)?,
             claims: jwt.claims.clone(),
-            subject: subject.clone(),
             issuer: jwt.issuer.clone(),
             audience: jwt.audience.clone(),
             leeway: millis(jwt.leeway),
@@ -227,7 +220,7 @@ impl Authenticator {
         let payload: Map<String, Value> = decode(parts.payload)?;
         self.check_times(&payload, now)?;
         self.check_parties(&payload)?;
-        self.caller(&payload)
+        Caller::from_claims(&self.claims, &payload).ok_or(refuse(Rejection::Claim))
     }
 
     /// `nbf ≤ now < exp`, give or take the leeway (RFC 7519, sections 4.1.4 and 4.1.5).
@@ -257,22 +250,6 @@ impl Authenticator {
             None => false,
         };
         if is_meant { Ok(()) } else { Err(refuse(Rejection::Audience)) }
-    }
-
-    fn caller(&self, payload: &Map<String, Value>) -> Result<Caller, IdentityError> {
-        let wrong = || refuse(Rejection::Claim);
-        let subject = payload.get(&self.subject).and_then(subject_text).ok_or_else(wrong)?;
-        let subject = Subject::parse(&subject).map_err(|_| wrong())?;
-        let mut claims = BTreeMap::new();
-        for (ours, theirs) in &self.claims {
-            match payload.get(theirs) {
-                None | Some(Value::Null) => {}
-                Some(value) => {
-                    claims.insert(ours.clone(), scalar_text(value).ok_or_else(wrong)?);
-                }
-            }
-        }
-        Ok(Caller::new(subject, claims))
     }
 }
 
@@ -377,27 +354,5 @@ fn date(payload: &Map<String, Value>, name: &str) -> Result<Option<u64>, Identit
             // Saturates: before the epoch is the epoch, beyond the end of time is the end.
             Ok(Some((seconds * 1000.0) as u64))
         }
-    }
-}
-
-/// A subject is a string, or an integer that every reader takes for the same one. A fraction, a
-/// boolean or a list is nobody.
-fn subject_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => {
-            let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs))?;
-            (magnitude <= LARGEST_INTEGER).then(|| number.to_string())
-        }
-        _ => None,
-    }
-}
-
-fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

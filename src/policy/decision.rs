@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use http::Method;
 
+use super::snapshot::Route;
 use crate::domain::admit::Refusal;
-use crate::domain::id::LimitName;
+use crate::domain::id::{LimitName, Purpose};
 use crate::domain::lockout::Lock;
 use crate::domain::reason::Reason;
 use crate::domain::time::Timestamp;
@@ -151,6 +152,45 @@ impl Denial {
             Self::StateUnavailable | Self::Overloaded | Self::IdentityUnavailable => {
                 Some(Duration::from_secs(1))
             }
+            _ => None,
+        }
+    }
+
+    /// The path, in the policy, of the rule that refused. None where no rule of the policy did.
+    pub fn rule(&self, route: &Route, purpose: Option<&Purpose>) -> Option<String> {
+        let name = &route.name;
+        let of_purpose = |what: &str| Some(format!("purposes.{}.{what}", purpose?));
+        match self {
+            Self::AmbiguousPath | Self::MethodNotAllowed(_) => Some(format!("routes.{name}.match")),
+            Self::Unauthorized => Some("identity.jwt".to_owned()),
+            Self::RecipientMismatch(_) => Some(format!("routes.{name}.{}.recipient", route.action.word())),
+            Self::RateLimited { limit, .. } if *limit == LimitName::resend_cooldown() => {
+                of_purpose("resend.cooldown")
+            }
+            Self::RateLimited { limit, .. } => Some(format!("limits.{limit}")),
+            Self::Locked { lock: Lock::Disabled, .. } => of_purpose("lockout.disable_after"),
+            Self::Locked { .. } => of_purpose("lockout"),
+            Self::CodeExpired => of_purpose("code.ttl"),
+            Self::InvalidRequest(_)
+            | Self::UnsupportedMediaType(_)
+            | Self::BodyTooLarge(_)
+            | Self::CodeInvalid { .. }
+            | Self::CodeNotFound(_)
+            | Self::CodeUsed
+            | Self::IdentityUnavailable
+            | Self::StateUnavailable
+            | Self::Overloaded
+            | Self::UpstreamUnavailable { .. }
+            | Self::UpstreamTimeout
+            | Self::Internal => None,
+        }
+    }
+
+    /// Until when the limit or the lock refuses.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Locked { lock: Lock::Until(until), .. } => Some(*until),
+            Self::RateLimited { retry_at, .. } => Some(*retry_at),
             _ => None,
         }
     }

@@ -9,10 +9,11 @@ use crate::domain::admit::{AdmitCommand, AdmitOutcome, Standing, Standpoint};
 use crate::domain::binding::Binding;
 use crate::domain::challenge::Pending;
 use crate::domain::code::{Code, Entropy};
-use crate::domain::id::{Reference, RequestId};
+use crate::domain::id::{LimitName, Reference, RequestId};
 use crate::domain::issue::{Expected, IssueCommand};
 use crate::domain::keyring::Keyring;
 use crate::domain::outbox::{Envelope, Message, MessageKind};
+use crate::domain::reason::Reason;
 use crate::domain::subject::{Recipient, Subject};
 use crate::domain::time::Timestamp;
 
@@ -62,6 +63,21 @@ pub fn resend(
         }
         None => Ok((Reference::mint(entropy), Expected::Nothing, Binding::default())),
     }
+}
+
+/// What a `send` that could make no code answers.
+pub fn not_made(reason: Reason) -> Denial {
+    match reason {
+        Reason::OutboxFull => Denial::Overloaded,
+        Reason::ReferenceSpent => Denial::CodeUsed,
+        Reason::StateUnavailable => Denial::StateUnavailable,
+        _ => Denial::Internal,
+    }
+}
+
+/// The refusal of a `send` whose last code is too young.
+pub fn too_soon(retry_at: Timestamp, at: Timestamp) -> Denial {
+    Denial::RateLimited { limit: LimitName::resend_cooldown(), max: 1, retry_at, at }
 }
 
 /// For whom and for what a code is made.

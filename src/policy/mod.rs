@@ -7,11 +7,14 @@ pub mod coverage;
 pub mod decision;
 pub mod diagnostic;
 pub mod document;
+pub mod exchange;
+pub mod extend;
 pub mod facts;
 pub mod field;
 pub mod find;
 pub mod fold;
 pub mod issue;
+pub mod judge;
 pub mod limit;
 pub mod lint;
 pub mod nearest;
@@ -19,10 +22,12 @@ pub mod network;
 pub mod reasons;
 pub mod route;
 pub mod scalar;
+pub mod scenario;
 pub mod snapshot;
 pub mod status;
 pub mod template;
 pub mod verify;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -264,6 +264,16 @@ impl Action {
     }
 }
 
+impl Action {
+    /// The word of audit lines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            other => other.as_str(),
+        }
+    }
+}
+
 /// `issue`.
 #[derive(Debug)]
 pub struct IssueRule {

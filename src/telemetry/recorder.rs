@@ -162,6 +162,9 @@ impl Telemetry {
                 metrics.email_errors.with_label_values(&[reason]).inc();
                 metrics.email_given_up.inc_by(u64::from(*given_up));
             }
+            Event::Operated { intervention } => {
+                metrics.operations.with_label_values(&[intervention.operation]).inc();
+            }
             Event::Reload { hash, error, at, .. } => self.count_reload(hash, error.is_some(), *at),
             Event::CodeNotIssued { .. }
             | Event::Unsettled { .. }

@@ -100,7 +100,7 @@ fn the_policy_reference_has_every_field() {
 
 /// Status and word of every refusal, as the code writes them.
 fn refusals_in_code() -> BTreeSet<(u16, String)> {
-    let source = read("src/enforce/respond.rs");
+    let source = read("src/policy/wire.rs");
     let found = source.split("S::").skip(1).filter_map(|rest| {
         let (status, rest) = rest.split_once(", \"")?;
         let (word, _) = rest.split_once('"')?;

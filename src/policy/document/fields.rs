@@ -49,7 +49,7 @@ impl Fields {
     /// Takes a field, if it is there and not null.
     pub fn take(&mut self, name: &'static str) -> Option<Node> {
         let (_, at, node) = self.fields.iter_mut().find(|(field, _, _)| *field == name)?;
-        let nothing = Node { at: *at, kind: Kind::Null };
+        let nothing = Node { at: *at, kind: Kind::Null, is_quoted: false };
         Some(std::mem::replace(node, nothing)).filter(|node| !matches!(node.kind, Kind::Null))
     }
 

@@ -121,7 +121,7 @@ impl Route {
         self.other_methods = fields.text("other_methods", out);
         self.router = fields.text("router", out);
         self.paths = match fields.need("path", "/api/wallet/fund", out) {
-            Some(Node { at, kind: Kind::List(list) }) if list.is_empty() => {
+            Some(Node { at, kind: Kind::List(list), .. }) if list.is_empty() => {
                 out.report(Code::Empty, at, "`path` is empty").advise("write `path: /api/wallet/fund`");
                 Vec::new()
             }

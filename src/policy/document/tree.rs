@@ -32,6 +32,8 @@ pub struct Node {
     pub at: At,
     /// What it is.
     pub kind: Kind,
+    /// Whether it is a scalar in quotes or in a block, and so a text whatever it says.
+    pub is_quoted: bool,
 }
 
 /// What a value is.
@@ -73,7 +75,7 @@ pub fn read(file: u32, text: &str, out: &mut Collector<'_>) -> Option<Node> {
     let mut builder = Builder { file, out, open: Vec::new(), root: None, nodes: 0 };
     let done = builder.build(parser(text));
     let root = builder.root.take();
-    done.then(|| root.unwrap_or(Node { at: start, kind: Kind::Null }))
+    done.then(|| root.unwrap_or(Node { at: start, kind: Kind::Null, is_quoted: false }))
 }
 
 fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
@@ -173,7 +175,7 @@ impl Builder<'_, '_> {
                 self.out
                     .report(Code::Unsupported, at, "aliases are not part of the policy language")
                     .advise("write the value out; limits and purposes are shared by their names");
-                self.add(Node { at, kind: Kind::Refused });
+                self.add(Node { at, kind: Kind::Refused, is_quoted: false });
             }
             _ => {}
         }
@@ -191,7 +193,7 @@ impl Builder<'_, '_> {
         }
         let null = plain && !self.waits_for_key() && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
         let kind = if null { Kind::Null } else { Kind::Scalar(text.into_owned()) };
-        self.add(Node { at, kind });
+        self.add(Node { at, kind, is_quoted: !plain });
     }
 
     fn refuse_properties(&mut self, anchor: usize, tagged: bool, at: At) {
@@ -205,8 +207,10 @@ impl Builder<'_, '_> {
 
     fn close(&mut self) {
         match self.open.pop() {
-            Some(Open::List(at, items)) => self.add(Node { at, kind: Kind::List(items) }),
-            Some(Open::Map(at, entries, _)) => self.add(Node { at, kind: Kind::Map(entries) }),
+            Some(Open::List(at, items)) => self.add(Node { at, kind: Kind::List(items), is_quoted: false }),
+            Some(Open::Map(at, entries, _)) => {
+                self.add(Node { at, kind: Kind::Map(entries), is_quoted: false })
+            }
             None => {}
         }
     }

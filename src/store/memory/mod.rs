@@ -4,16 +4,16 @@
 //! mutex is held for microseconds and never across a wait. It must not know where the time comes
 //! from: the clock is passed in.
 
+mod ledger;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::contract::{Challenges, Ledger, Stamped, StoreError, StoreHealth};
+use super::contract::{Challenges, Stamped, StoreError};
 use crate::domain::admit::{self, AdmitCommand, AdmitOutcome};
-use crate::domain::id::Purpose;
 use crate::domain::issue::{IssueCommand, IssueOutcome, issue};
-use crate::domain::state::{Census, State};
+use crate::domain::state::State;
 use crate::domain::tally::Tally;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::verify::{self, SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome, settle};
@@ -102,32 +102,16 @@ impl Challenges for MemoryStore {
     }
 }
 
-#[async_trait]
-impl Ledger for MemoryStore {
-    async fn health(&self) -> Result<StoreHealth, StoreError> {
-        Ok(StoreHealth { kind: "memory", latency: Duration::ZERO, may_evict: false, warnings: Vec::new() })
-    }
-
-    async fn census(&self, purposes: &[Purpose]) -> Result<Census, StoreError> {
-        let now = self.clock.now();
-        let counted = self.lock().state.census(now);
-        let mut census = Census::default();
-        for purpose in purposes {
-            let count = |of: &std::collections::BTreeMap<Purpose, u64>| of.get(purpose).copied().unwrap_or(0);
-            census.pending.insert(purpose.clone(), count(&counted.pending));
-            census.locked.insert(purpose.clone(), count(&counted.locked));
-        }
-        Ok(census)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::domain::id::LimitName;
+    use crate::domain::id::{LimitName, Purpose};
     use crate::domain::subject::Subject;
     use crate::domain::time::ManualClock;
     use crate::domain::window::{Count, Owner, Take};
+    use crate::store::contract::Ledger;
 
     fn one_call_by(subject: usize) -> AdmitCommand {
         let subject = Some(Subject::parse(&format!("u{subject}")).unwrap());

@@ -1,0 +1,87 @@
+//! What an intercepted request may look like before anything is decided on it: its head, its query and its body.
+
+use http::{HeaderMap, Method, header};
+
+use super::body::form::{Pairs, parse_query};
+use super::body::names::field_conflicts;
+use super::body::{BodyRefusal, JudgedBody};
+use super::decision::Denial;
+use super::snapshot::Route;
+
+/// Checks the head.
+///
+/// # Errors
+/// When it could be read in two ways.
+pub fn head(headers: &HeaderMap) -> Result<(), Denial> {
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        return Err(Denial::InvalidRequest("send exactly one Authorization header".to_owned()));
+    }
+    if headers.contains_key(header::UPGRADE) {
+        return Err(Denial::InvalidRequest("this path cannot be upgraded".to_owned()));
+    }
+    Ok(())
+}
+
+/// Reads the query.
+///
+/// # Errors
+/// When two readers could read it in two ways.
+pub fn query(text: &str) -> Result<Pairs, Denial> {
+    parse_query(text).map_err(Denial::InvalidRequest)
+}
+
+/// Whether a request with this method has a body that is read.
+pub fn takes_body(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The refusal of a body that came with a method that takes none.
+pub fn no_body(method: &Method) -> Denial {
+    Denial::InvalidRequest(format!("{method} takes no body here"))
+}
+
+/// Reads a body that has arrived whole.
+///
+/// # Errors
+/// When it is of another kind, or two readers could read it in two ways.
+pub fn body(headers: &HeaderMap, bytes: &[u8]) -> Result<JudgedBody, Denial> {
+    JudgedBody::parse(headers, bytes).map_err(|refusal| match refusal {
+        BodyRefusal::UnsupportedMediaType(detail) => Denial::UnsupportedMediaType(detail),
+        BodyRefusal::Invalid(detail) => Denial::InvalidRequest(detail),
+    })
+}
+
+/// Checks that no field that the route selects is there in another spelling.
+///
+/// # Errors
+/// When one is: one reader may take it and another not.
+pub fn spellings(route: &Route, body: Option<&JudgedBody>, query: &Pairs) -> Result<(), Denial> {
+    match field_conflicts(body, query, &route.selected) {
+        Some(conflict) => Err(Denial::InvalidRequest(conflict)),
+        None => Ok(()),
+    }
+}
+
+/// Checks a request with another method than the route's own, and reads its query.
+///
+/// # Errors
+/// When it could be read in two ways.
+pub fn other_method(headers: &HeaderMap, text: &str) -> Result<Pairs, Denial> {
+    head(headers)?;
+    let query = query(text)?;
+    match field_conflicts(None, &query, &[]) {
+        Some(conflict) => Err(Denial::InvalidRequest(conflict)),
+        None => Ok(query),
+    }
+}
+
+/// Checks a CORS preflight.
+///
+/// # Errors
+/// When it is more than a question.
+pub fn preflight(headers: &HeaderMap, has_body: bool) -> Result<(), Denial> {
+    if has_body || headers.contains_key(header::UPGRADE) {
+        return Err(Denial::InvalidRequest("a preflight has no body and upgrades nothing".to_owned()));
+    }
+    Ok(())
+}

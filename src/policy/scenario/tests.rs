@@ -1,0 +1,1 @@
+//! Tests of tests: what is read, and what is found.
