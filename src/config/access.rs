@@ -199,7 +199,9 @@ impl AccessFlags {
     pub fn way(self) -> Result<Way, String> {
         let told = |(flag, problem): FlagProblem| format!("--{flag}: {problem}");
         if self.typed.admin && self.typed.state {
-            return Err("--admin and --state are two ways to the same state: leave one of them out".to_owned());
+            return Err(
+                "--admin and --state are two ways to the same state: leave one of them out".to_owned()
+            );
         }
         let timeout = duration::duration(&self.timeout).map_err(|problem| format!("--timeout: {problem}"))?;
         let store = |state| -> Result<StoreSettings, String> {

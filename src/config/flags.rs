@@ -104,7 +104,11 @@ impl ServeFlags {
             upstream: Some(upstream),
             policies,
             state: StateFlags::default(),
-            mail: MailFlags { smtp: Some(smtp), smtp_file: None, mail_from: Some(text("otp@wallet.example")) },
+            mail: MailFlags {
+                smtp: Some(smtp),
+                smtp_file: None,
+                mail_from: Some(text("otp@wallet.example")),
+            },
             keys: KeyFlags::default(),
             store_deadline: text("250ms"),
             upstream_timeout: text("30s"),

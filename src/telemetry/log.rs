@@ -190,9 +190,16 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
         }
         Event::Delivery { .. } => delivery(event),
         Event::Operated { intervention: it } => {
-            info!(operation = it.operation, result = it.result, by = mask_addresses(it.by),
-                note = mask_addresses(it.reason), userId = it.subject.map(|subject| names.shown(subject)),
-                purpose = it.purpose.map(|p| p.as_str()), limit = it.limit.map(|l| l.as_str()), "operation");
+            info!(
+                operation = it.operation,
+                result = it.result,
+                by = mask_addresses(it.by),
+                note = mask_addresses(it.reason),
+                userId = it.subject.map(|subject| names.shown(subject)),
+                purpose = it.purpose.map(|p| p.as_str()),
+                limit = it.limit.map(|l| l.as_str()),
+                "operation"
+            );
         }
         Event::Reload { hash, routes, error: None, .. } => {
             info!(policy = %hash, routes, "policy loaded");

@@ -60,7 +60,9 @@ pub(in crate::cli) enum Unanswered {
         problem: String,
     },
     /// The token is missing or wrong.
-    #[error("{url} does not take {what}: give the file that the sidecar was started with (--admin-token-file)")]
+    #[error(
+        "{url} does not take {what}: give the file that the sidecar was started with (--admin-token-file)"
+    )]
     Token {
         /// Where.
         url: String,
@@ -148,7 +150,8 @@ impl AdminListener {
         let body = body.map(|body| Bytes::from(body.to_string()));
         let (status, body) = self.exchange(method, path, body, true).await?;
         if status == 401 {
-            let what = if self.bearer.is_some() { "this admin token" } else { "calls without an admin token" };
+            let what =
+                if self.bearer.is_some() { "this admin token" } else { "calls without an admin token" };
             return Err(Unanswered::Token { url: self.url().to_owned(), what });
         }
         match serde_json::from_slice::<Value>(&body) {
@@ -176,11 +179,8 @@ impl AdminListener {
         }
         let request = request.body(Full::new(body.unwrap_or_default()));
         let request = request.map_err(|_| Unanswered::UnsendableToken)?;
-        let late = || Unanswered::Late {
-            url: self.url().to_owned(),
-            timeout: self.timeout,
-            sent: with_token,
-        };
+        let late =
+            || Unanswered::Late { url: self.url().to_owned(), timeout: self.timeout, sent: with_token };
         tokio::time::timeout(self.timeout, self.in_time(request)).await.map_err(|_| late())?
     }
 

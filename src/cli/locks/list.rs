@@ -41,7 +41,8 @@ pub(super) fn run(flags: ListFlags) -> anyhow::Result<Ending> {
     })?;
     let mut screen = Screen::new(output);
     if screen.is_json() {
-        screen.json(&json!({ "at": pages.rest.get("at"), "locks": pages.entries, "more": pages.has_more }))?;
+        screen
+            .json(&json!({ "at": pages.rest.get("at"), "locks": pages.entries, "more": pages.has_more }))?;
     } else {
         print(&mut screen, &pages)?;
     }
@@ -54,7 +55,8 @@ fn print(screen: &mut Screen, pages: &Pages) -> std::io::Result<()> {
         return screen.line("Nobody is locked.");
     }
     let now = moment::of(&pages.rest, "at").unwrap_or_default();
-    let mut table = Table::new(&["SUBJECT", "PURPOSE", "LOCKED UNTIL (UTC)", "FAILURES IN A ROW", "LOCKS IN A ROW"]);
+    let mut table =
+        Table::new(&["SUBJECT", "PURPOSE", "LOCKED UNTIL (UTC)", "FAILURES IN A ROW", "LOCKS IN A ROW"]);
     for lock in &pages.entries {
         table.row([
             Cell::from(text(lock, "subject")),

@@ -38,7 +38,9 @@ impl Operations {
         let page = match subject {
             None => self.store.challenges(&purposes, &limit.page(cursor)).await?,
             Some(_) if cursor.is_some() => {
-                return Err(Refused::Invalid("the query: one subject has one page: leave `cursor` out".to_owned()));
+                return Err(Refused::Invalid(
+                    "the query: one subject has one page: leave `cursor` out".to_owned(),
+                ));
             }
             Some(OfSubject(subject)) => {
                 let accounts = self.store.account(&subject, &purposes).await?;

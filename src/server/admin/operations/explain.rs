@@ -45,7 +45,8 @@ struct Question {
 impl Operations {
     /// `POST /-/explain/code`.
     pub(super) async fn explain_code(&self, call: &Call<'_>) -> Result<Value, Refused> {
-        let Question { subject: OfSubject(subject), reference, purpose, code, reason, by } = input::body(call)?;
+        let Question { subject: OfSubject(subject), reference, purpose, code, reason, by } =
+            input::body(call)?;
         let asked = reference.map(|reference| reference.0);
         if asked.is_some() && purpose.is_some() {
             let problem = "the body: a `reference` has its purpose already: leave `purpose` out";
@@ -66,7 +67,11 @@ impl Operations {
         let about = About::of(&examined.value, asked.as_ref(), &purposes);
         let typed = Typed {
             digits: code.0.expose().len(),
-            expected: about.purpose.as_ref().and_then(|name| rules.purpose(name)).map(|one| one.digits.into()),
+            expected: about
+                .purpose
+                .as_ref()
+                .and_then(|name| rules.purpose(name))
+                .map(|one| one.digits.into()),
         };
         let verdict = verdict(&examined.value, asked.as_ref(), typed);
         self.tell_intervention(&Intervention {

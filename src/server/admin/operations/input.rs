@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn a_body_is_json_that_says_so() {
-        let read = |content_type, body: &str| super::body::<Guess>(&call(None, content_type, body)).map(|_| ());
+        let read =
+            |content_type, body: &str| super::body::<Guess>(&call(None, content_type, body)).map(|_| ());
         assert!(read(Some("application/json; charset=utf-8"), r#"{"code":"123456"}"#).is_ok());
         assert!(matches!(read(None, r#"{"code":"123456"}"#), Err(Refused::MediaType)));
         assert!(matches!(read(Some("text/plain"), r#"{"code":"123456"}"#), Err(Refused::MediaType)));
@@ -262,8 +263,16 @@ mod tests {
 
     #[test]
     fn no_error_repeats_a_code() {
-        let wrong =
-            ["987654", "\"987654x\"", "\"98765432109\"", "98765.4", "-987654", "[987654]", "{\"987654\":1}", "true"];
+        let wrong = [
+            "987654",
+            "\"987654x\"",
+            "\"98765432109\"",
+            "98765.4",
+            "-987654",
+            "[987654]",
+            "{\"987654\":1}",
+            "true",
+        ];
         for code in wrong {
             let body = format!("{{\"code\":{code}}}");
             let refused = super::body::<Guess>(&call(None, Some("application/json"), &body)).map(|_| ());

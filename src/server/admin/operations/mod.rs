@@ -97,7 +97,11 @@ impl Operations {
 
 /// A call that changes nothing.
 fn reading<'a, 'c>(call: &'a Call<'c>) -> Result<&'a Call<'c>, Refused> {
-    if matches!(*call.method, Method::GET | Method::HEAD) { Ok(call) } else { Err(Refused::Method("GET, HEAD")) }
+    if matches!(*call.method, Method::GET | Method::HEAD) {
+        Ok(call)
+    } else {
+        Err(Refused::Method("GET, HEAD"))
+    }
 }
 
 /// A call that changes something.

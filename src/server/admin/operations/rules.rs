@@ -160,11 +160,8 @@ impl LimitInForce {
 
     /// What it counts by, in the words of the policy.
     pub fn by(&self) -> Vec<&'static str> {
-        let words = [
-            (self.by_subject, "subject"),
-            (self.by_purpose, "purpose"),
-            (self.by_client, "client_ip"),
-        ];
+        let words =
+            [(self.by_subject, "subject"), (self.by_purpose, "purpose"), (self.by_client, "client_ip")];
         let by: Vec<_> = words.into_iter().filter_map(|(counts, word)| counts.then_some(word)).collect();
         if by.is_empty() { vec!["everyone"] } else { by }
     }
