@@ -43,6 +43,7 @@ mod state_access;
 mod store_conformance;
 mod store_differential;
 mod store_failures;
+mod store_ledger;
 mod store_limits;
 mod store_races;
 mod store_world;

@@ -122,6 +122,8 @@ pub struct Inventory {
     pub held: Vec<Held>,
     /// Whether every key was looked at. If not, the numbers are too low.
     pub complete: bool,
+    /// Why not, if that is known: perhaps the user may not ask.
+    pub problem: Option<String>,
     /// Keys of ours that would stay for ever.
     pub without_expiry: u64,
     /// Keys in our name that this version does not know: of a newer version, or of a mistake.
@@ -175,6 +177,7 @@ pub fn count(state: &State, now: Timestamp) -> Inventory {
         store: "memory",
         held: Kind::ALL.map(held).to_vec(),
         complete: true,
+        problem: None,
         without_expiry: 0,
         unknown: 0,
         unknown_examples: Vec::new(),

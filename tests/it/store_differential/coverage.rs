@@ -15,7 +15,7 @@ use otp_sidecar::domain::verify::{
 use otp_sidecar::domain::window::{Count, Limited, Take};
 
 use super::generator::Generator;
-use super::{COMMANDS, Command, Outcome};
+use super::{COMMANDS, Command, Outcome, operators};
 use crate::store_world::digest;
 
 /// The least that must be reached in a normal run; for most a third to a half of what usually is.
@@ -121,7 +121,8 @@ impl Coverage {
         );
     }
 
-    fn reach(&mut self, corner: impl Into<String>) {
+    /// Notes that a corner was reached.
+    pub fn reach(&mut self, corner: impl Into<String>) {
         *self.0.entry(corner.into()).or_default() += 1;
     }
 
@@ -166,6 +167,16 @@ impl Coverage {
                 self.note_verify(known, command, outcome, before, now);
             }
             (Command::Settle(command), Outcome::Settle(outcome)) => self.note_settle(known, command, outcome),
+            (Command::Clear(command), Outcome::Clear(cleared)) => {
+                operators::note_clear(self, command, cleared);
+            }
+            (Command::Revoke(command), Outcome::Revoke(revoked)) => {
+                operators::note_revoke(self, known, command, revoked, before, now);
+            }
+            (Command::Reset(command), Outcome::Reset(forgotten)) => {
+                operators::note_reset(self, command, forgotten);
+            }
+            (Command::Add(_), Outcome::Add(outcome)) => operators::note_add(self, *outcome),
             _ => panic!("{command:?} has an outcome of another kind: {outcome:?}"),
         }
     }

@@ -1,6 +1,8 @@
 //! Replies of the scripts → outcomes. A reply of an unexpected form is an error, never a panic and
 //! never a guess.
 
+pub mod ledger;
+
 use std::time::Duration;
 
 use redis::Value;
