@@ -1,14 +1,18 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod challenges;
 mod change;
 mod client;
+mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod document;
 mod ending;
+mod limits;
 mod locks;
 mod mail;
 mod moment;
+mod man;
 mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
@@ -18,7 +22,7 @@ mod without_secrets;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::flags::ServeFlags;
 
@@ -37,8 +41,18 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See who is locked out, and let them in again.
     Locks(locks::LocksCommand),
+    /// See which codes are pending, and revoke one.
+    Challenges(challenges::ChallengesCommand),
+    /// See how full limits are, and empty them.
+    Limits(limits::LimitsCommand),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Print what a shell needs to complete commands and flags.
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionFlags),
+    /// Print the manual page, or write one for each command.
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManFlags),
     /// Check, show and describe policies, without a sidecar.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -55,7 +69,11 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Locks(command) => ending::finish(locks::run(command)),
+        Command::Challenges(command) => ending::finish(challenges::run(command)),
+        Command::Limits(command) => ending::finish(limits::run(command)),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
+        Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
         Command::Policy(command) => ending::finish(policy::run(command)),
         Command::Inject(flags) => inject::run(&flags),
         #[cfg(feature = "demo")]

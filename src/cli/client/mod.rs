@@ -85,14 +85,6 @@ impl Client {
         }
     }
 
-    /// Where it is, for remarks: never with a password.
-    pub(super) fn place(&self) -> String {
-        match self {
-            Self::Admin(admin) => format!("the sidecar behind {}", admin.url()),
-            Self::Store(_) => "the store, without a sidecar".to_owned(),
-        }
-    }
-
     /// Asks for a document.
     ///
     /// # Errors

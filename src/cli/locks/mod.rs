@@ -2,7 +2,7 @@
 
 mod clear;
 mod list;
-mod show;
+pub(super) mod show;
 
 use clap::{Args, Subcommand};
 

@@ -60,17 +60,32 @@ pub enum Refused {
     Method(&'static str),
     /// The body is no JSON, as its type says.
     MediaType,
-    /// The store gave no answer. The change may have been made.
-    Store(StoreError),
+    /// The store gave no answer.
+    Store {
+        /// Why not.
+        error: StoreError,
+        /// Whether a change was asked for, which may have been made.
+        changing: bool,
+    },
     /// Asked too often; the number of seconds to wait.
     TooOften(u64),
     /// There are no code keys to compare with.
     NoKeys,
 }
 
+impl Refused {
+    /// The same of a call that was to change something.
+    pub fn of_change(self) -> Self {
+        match self {
+            Self::Store { error, .. } => Self::Store { error, changing: true },
+            other => other,
+        }
+    }
+}
+
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        Self::Store { error, changing: false }
     }
 }
 
@@ -89,8 +104,9 @@ impl From<Refused> for Reply {
                 "unsupported_media_type",
                 "Send JSON, with `Content-Type: application/json`.",
             ),
-            Refused::Store(error) => {
-                let message = format!("{error}; a change may or may not have been made.");
+            Refused::Store { error, changing } => {
+                let maybe = if changing { "; the change may have been made, look before you repeat it" } else { "" };
+                let message = format!("{error}{maybe}");
                 Self::error(S::SERVICE_UNAVAILABLE, "state_unavailable", &message)
                     .with(header::RETRY_AFTER, HeaderValue::from(1))
             }

@@ -47,7 +47,10 @@ pub struct Operations {
 impl Operations {
     /// Answers one call.
     pub async fn answer(&self, call: &Call<'_>) -> Reply {
-        self.dispatch(call).await.map_or_else(Reply::from, Reply::ok)
+        let is_change = *call.method == Method::POST;
+        let done = self.dispatch(call).await;
+        done.map_err(|refused| if is_change { refused.of_change() } else { refused })
+            .map_or_else(Reply::from, Reply::ok)
     }
 
     async fn dispatch(&self, call: &Call<'_>) -> Result<Value, Refused> {
