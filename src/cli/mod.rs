@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod document;
 mod ending;
+mod finding;
 mod limits;
 mod locks;
 mod mail;
@@ -17,6 +18,7 @@ mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
 mod policy;
+mod report;
 mod serve;
 mod without_secrets;
 
@@ -47,6 +49,9 @@ enum Command {
     Limits(limits::LimitsCommand),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Tell what a month, or any other time, was like: codes, mails, locks, limits, findings.
+    #[command(after_help = report::EXAMPLES, next_line_help = true)]
+    Report(Box<report::ReportFlags>),
     /// Print what a shell needs to complete commands and flags.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionFlags),
@@ -72,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Challenges(command) => ending::finish(challenges::run(command)),
         Command::Limits(command) => ending::finish(limits::run(command)),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Report(flags) => ending::finish(report::run(*flags)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
         Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
         Command::Policy(command) => ending::finish(policy::run(command)),

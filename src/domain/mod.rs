@@ -11,6 +11,7 @@
 pub mod admit;
 pub mod binding;
 pub mod challenge;
+pub mod checkup;
 pub mod code;
 pub mod finding;
 pub mod id;
