@@ -11,6 +11,7 @@ pub mod lines;
 pub mod mail;
 pub mod operator;
 pub mod policies;
+pub mod reports;
 pub mod rulebook;
 pub mod state;
 pub mod traffic;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::config::{Config, StateTarget};
 use crate::domain::code::Entropy;
+use crate::domain::id::InstanceId;
 use crate::domain::keyring::{KeyId, Keyring};
 use crate::domain::time::Clock;
 use crate::enforce::{Enforcer, Parts};
@@ -47,6 +49,7 @@ use host::{OsEntropy, SystemClock};
 use mail::MailService;
 use operator::Operator;
 use policies::Policies;
+use reports::Reports;
 use traffic::{Traffic, TrafficRuntime};
 
 /// How many messages may wait. At a few KiB each this bounds the memory that a dead relay can cost.
@@ -74,6 +77,7 @@ pub struct App {
     ledger: Arc<dyn Ledger>,
     telemetry: Arc<Telemetry>,
     exporter: Option<Exporter>,
+    instance: InstanceId,
     drain: Duration,
 }
 
@@ -87,6 +91,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
+        let instance = InstanceId::mint(entropy.as_ref());
         let telemetry = Arc::new(telemetry(&config, &keyring, &clock)?);
 
         let (tracer, exporter) = tracing_of(&config, &telemetry)?;
@@ -168,6 +173,7 @@ impl App {
             ledger,
             telemetry,
             exporter,
+            instance,
             drain,
         })
     }
@@ -197,6 +203,7 @@ impl App {
         let (traffic_addr, admin_addr) = (self.traffic_addr()?, self.admin_addr()?);
         let admin_listener = TcpListener::from_std(self.admin_listener)?;
         let (stop_admin, mut admin_stops) = watch::channel(false);
+        let reports = Reports::start(Arc::clone(&self.ledger), Arc::clone(&self.telemetry), self.instance);
         let store = tokio::spawn(state::watch(self.ledger, Arc::clone(&self.admin.telemetry)));
         let admin = tokio::spawn(admin::run(admin_listener, self.admin, async move {
             let _ended = admin_stops.wait_for(|stop| *stop).await;
@@ -225,6 +232,7 @@ impl App {
         if let Some(exporter) = exporter {
             exporter.stop(FLUSH).await;
         }
+        reports.stop().await;
         watching.abort();
         keys.abort();
         store.abort();
@@ -272,7 +280,8 @@ fn listener_settings(config: &Config) -> ListenerSettings {
 }
 
 fn telemetry(config: &Config, keyring: &Keyring, clock: &Arc<dyn Clock>) -> anyhow::Result<Telemetry> {
-    let telemetry = Telemetry::new(keyring.pseudonyms()).context("the metrics are inconsistent")?;
+    let telemetry =
+        Telemetry::new(keyring.pseudonyms(), Arc::clone(clock)).context("the metrics are inconsistent")?;
     match &config.audit {
         Some(settings) => Ok(telemetry.auditing(settings, Arc::clone(clock))?),
         None => Ok(telemetry),

@@ -28,7 +28,7 @@ impl ChangeFlags {
 
 /// `ada on laptop`, as far as the environment tells. It is a hint and no proof: whoever has the admin
 /// token may say anything.
-fn someone(env: &dyn Fn(&str) -> Option<String>) -> String {
+pub(super) fn someone(env: &dyn Fn(&str) -> Option<String>) -> String {
     let known = |names: &[&str]| {
         let found = names.iter().find_map(|name| env(name).filter(|value| !value.trim().is_empty()));
         found.map(|value| value.chars().filter(|c| !c.is_control()).take(64).collect::<String>())

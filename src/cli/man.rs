@@ -67,7 +67,8 @@ fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
 
 /// The variables that stand for flags; empty when there are none.
 fn environment(command: &clap::Command) -> String {
-    let named = command.get_arguments().filter_map(|flag| Some((flag.get_env()?.to_str()?, flag.get_long()?)));
+    let named =
+        command.get_arguments().filter_map(|flag| Some((flag.get_env()?.to_str()?, flag.get_long()?)));
     let entries: String = named
         .map(|(variable, flag)| {
             format!(".TP\n\\fB{}\\fR\nthe same as \\-\\-{}\n", as_it_is(variable), as_it_is(flag))

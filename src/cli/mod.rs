@@ -3,14 +3,17 @@
 mod challenges;
 mod change;
 mod client;
+mod audit;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod document;
 mod ending;
 mod finding;
+mod explain;
 mod limits;
 mod locks;
+mod health;
 mod mail;
 mod moment;
 mod man;
@@ -20,6 +23,8 @@ mod output;
 mod policy;
 mod report;
 mod serve;
+mod smoke;
+mod wire;
 mod without_secrets;
 
 use std::process::ExitCode;
@@ -43,15 +48,27 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// See who is locked out, and let them in again.
     Locks(locks::LocksCommand),
+    /// Say why a request was refused, how a person stands, or whether a code is right.
+    #[command(after_help = explain::EXAMPLES, next_line_help = true)]
+    Explain(Box<explain::ExplainFlags>),
     /// See which codes are pending, and revoke one.
     Challenges(challenges::ChallengesCommand),
     /// See how full limits are, and empty them.
     Limits(limits::LimitsCommand),
+    /// Ask a sidecar whether it is ready, by exit code.
+    #[command(after_help = health::EXAMPLES, next_line_help = true)]
+    Health(health::HealthFlags),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
     /// Tell what a month, or any other time, was like: codes, mails, locks, limits, findings.
     #[command(after_help = report::EXAMPLES, next_line_help = true)]
     Report(Box<report::ReportFlags>),
+    /// Check a running wallet from end to end with a test account.
+    #[command(after_help = smoke::EXAMPLES)]
+    Smoke(Box<smoke::SmokeFlags>),
+    /// Examine the security of a running deployment. The log of decisions is another thing: serve --audit.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(Box<audit::AuditFlags>),
     /// Print what a shell needs to complete commands and flags.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionFlags),
@@ -74,10 +91,14 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Locks(command) => ending::finish(locks::run(command)),
+        Command::Explain(flags) => ending::finish(explain::run(*flags)),
         Command::Challenges(command) => ending::finish(challenges::run(command)),
         Command::Limits(command) => ending::finish(limits::run(command)),
+        Command::Health(flags) => ending::finish(health::run(&flags)),
         Command::Mail(command) => ending::finish(mail::run(command)),
         Command::Report(flags) => ending::finish(report::run(*flags)),
+        Command::Audit(flags) => ending::finish(audit::run(&flags)),
+        Command::Smoke(flags) => ending::finish(smoke::run(&flags)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),
         Command::Man(flags) => ending::finish(man::run(&flags, Arguments::command())),
         Command::Policy(command) => ending::finish(policy::run(command)),

@@ -42,7 +42,7 @@ impl StateFlags {
 }
 
 /// The keys of the codes.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct KeyFlags {
     /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
     /// [default: none; `serve` generates one with --state memory].
@@ -192,6 +192,14 @@ pub struct StoreSettings {
 }
 
 impl AccessFlags {
+    /// The keys of the codes; none when nobody says.
+    ///
+    /// # Errors
+    /// A sentence that names the flag.
+    pub fn code_keys(&self) -> Result<CodeKeys, String> {
+        self.keys.clone().keys().map_err(|(flag, problem)| format!("--{flag}: {problem}"))
+    }
+
     /// The ways to try. What was typed is taken at its word; the environment only says where to look.
     ///
     /// # Errors

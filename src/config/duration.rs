@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `250ms`, `30s`, `5m` or `1h`.
+/// Reads `250ms`, `30s`, `5m`, `1h` or `7d`.
 ///
 /// # Errors
 /// A sentence that says what to write.
@@ -17,6 +17,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return Err(expected()),
     };
     match number.checked_mul(millis) {

@@ -20,6 +20,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod lockout;
 pub mod outbox;
+pub mod pattern;
 pub mod pseudonym;
 pub mod reason;
 pub mod report;

@@ -85,6 +85,14 @@ impl State {
         Some(Limited { limit: take.limit.clone(), max: take.max, retry_at })
     }
 
+    /// Counts events from before the time of which more is known than their number.
+    pub fn count_earlier(&mut self, take: &Take, number: u32, at: Timestamp) {
+        let bucket = self.buckets.entry((take.limit.clone(), take.owner.clone())).or_default();
+        for _ in 0..number.min(take.max) {
+            bucket.record(take, at);
+        }
+    }
+
     /// Forgets what a limit has counted, and tells how many events of it would still have counted.
     pub(super) fn forget(&mut self, take: &Take, now: Timestamp) -> u32 {
         let bucket = self.buckets.remove(&(take.limit.clone(), take.owner.clone()));
@@ -92,12 +100,7 @@ impl State {
     }
 
     /// A challenge that is still remembered.
-    pub(super) fn challenge(
-        &self,
-        subject: &Subject,
-        reference: &Reference,
-        now: Timestamp,
-    ) -> Option<&Challenge> {
+    pub fn challenge(&self, subject: &Subject, reference: &Reference, now: Timestamp) -> Option<&Challenge> {
         self.challenges
             .get(&(subject.clone(), reference.clone()))
             .filter(|challenge| challenge.is_remembered(now))
@@ -118,7 +121,7 @@ impl State {
     }
 
     /// The failure record of a subject and purpose, as far as it is remembered.
-    pub(super) fn account(&self, subject: &Subject, purpose: &Purpose, now: Timestamp) -> Account {
+    pub fn account(&self, subject: &Subject, purpose: &Purpose, now: Timestamp) -> Account {
         self.accounts
             .get(&(subject.clone(), purpose.clone()))
             .filter(|account| account.expires_at() > now)
@@ -127,7 +130,7 @@ impl State {
     }
 
     /// Remembers a failure record.
-    pub(super) fn keep_account(&mut self, subject: &Subject, purpose: &Purpose, account: Account) {
+    pub fn keep_account(&mut self, subject: &Subject, purpose: &Purpose, account: Account) {
         self.accounts.insert((subject.clone(), purpose.clone()), account);
     }
 

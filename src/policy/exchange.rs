@@ -21,7 +21,7 @@ use super::snapshot::{
 };
 use super::verify::{self, Answer};
 use super::{extend, judge, limit, status, wire};
-use crate::domain::admit::{self, AdmitCommand, Standing, Standpoint, admit};
+use crate::domain::admit::{self, AdmitCommand, AdmitOutcome, Standing, Standpoint, admit};
 use crate::domain::code::{Code, Entropy};
 use crate::domain::id::{Purpose, Reference, RequestId};
 use crate::domain::issue::{Expected, IssueCommand, IssueOutcome, issue as store};
@@ -30,8 +30,9 @@ use crate::domain::outbox::Message;
 use crate::domain::reason::Reason;
 use crate::domain::state::State;
 use crate::domain::subject::Subject;
+use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
-use crate::domain::verify::{self as verifying, VerifyOutcome, settle};
+use crate::domain::verify::{self as verifying, Settlement, VerifyOutcome, settle};
 
 /// What requests meet.
 pub struct Stage<'a> {
@@ -89,6 +90,16 @@ pub struct Exchange {
     pub purpose: Option<Purpose>,
     /// The path, in the policy, of the rule that refused.
     pub rule: Option<String>,
+    /// Its id.
+    pub request: RequestId,
+    /// Why it was refused, if it was.
+    pub denial: Option<Denial>,
+    /// The challenge that it is about.
+    pub reference: Option<Reference>,
+    /// What the decision found and left.
+    pub tally: Option<Tally>,
+    /// How the reservation of a right code ended.
+    pub settled: Option<Settlement>,
     /// Whether the request was let through to the wallet.
     pub forwarded: bool,
     /// The code that was made.
@@ -111,6 +122,9 @@ impl Stage<'_> {
             id,
             route: None,
             purpose: None,
+            reference: None,
+            tally: None,
+            settled: None,
             forwarded: false,
             made: None,
             messages: Vec::new(),
@@ -125,8 +139,8 @@ impl Stage<'_> {
             Standpoint { subject: subject.clone(), purpose: purpose.clone(), refuse_locked: false };
         let command = AdmitCommand { standpoint: Some(standpoint), takes: Vec::new() };
         match admit(&mut self.state, &command, at) {
-            admit::AdmitOutcome::Admitted(standing) => standing,
-            admit::AdmitOutcome::Refused(_) => Standing::default(),
+            AdmitOutcome::Admitted(standing) => standing,
+            AdmitOutcome::Refused(_) => Standing::default(),
         }
     }
 }
@@ -139,6 +153,9 @@ struct Run<'r, 'a> {
     id: RequestId,
     route: Option<Arc<Route>>,
     purpose: Option<Purpose>,
+    reference: Option<Reference>,
+    tally: Option<Tally>,
+    settled: Option<Settlement>,
     forwarded: bool,
     made: Option<Made>,
     messages: Vec<Message>,
@@ -147,19 +164,22 @@ struct Run<'r, 'a> {
 impl<'r> Run<'r, '_> {
     fn end(self, decided: Decided) -> Exchange {
         let origin = self.asked.request.headers().get(http::header::ORIGIN);
-        let (response, rule) = match decided {
-            Ok(response) => (response, None),
-            Err(denial) => {
-                let rule = self.route.as_ref().and_then(|route| denial.rule(route, self.purpose.as_ref()));
-                let answer = wire::deny(&denial, &self.stage.policy.cors, origin, &self.id);
-                (answer.map(String::into_bytes), rule)
-            }
-        };
+        let denial = decided.as_ref().err().cloned();
+        let response = decided.unwrap_or_else(|denial| {
+            wire::deny(&denial, &self.stage.policy.cors, origin, &self.id).map(String::into_bytes)
+        });
+        let named = self.route.as_ref().zip(denial.as_ref());
+        let rule = named.and_then(|(route, denial)| denial.rule(route, self.purpose.as_ref()));
         Exchange {
             response,
             route: self.route,
             purpose: self.purpose,
             rule,
+            request: self.id,
+            denial,
+            reference: self.reference,
+            tally: self.tally,
+            settled: self.settled,
             forwarded: self.forwarded,
             made: self.made,
             messages: self.messages,
@@ -221,6 +241,12 @@ impl<'r> Run<'r, '_> {
         }
     }
 
+    fn admit(&mut self, command: &AdmitCommand) -> AdmitOutcome {
+        let (outcome, tally) = admit::decide(&mut self.stage.state, command, self.at);
+        self.tally = Some(tally);
+        outcome
+    }
+
     fn authenticate(&mut self) -> Result<Caller, Denial> {
         if let Some(caller) = &self.asked.caller {
             return Ok(caller.clone());
@@ -228,7 +254,7 @@ impl<'r> Run<'r, '_> {
         let Some(command) = limit::without_caller(&self.stage.policy.identity, self.asked.client) else {
             return Err(Denial::Unauthorized);
         };
-        Err(limit::unauthorized(admit(&mut self.stage.state, &command, self.at), self.at))
+        Err(limit::unauthorized(self.admit(&command), self.at))
     }
 
     fn judge(&self, route: &Route, caller: Caller) -> Result<Facts, Denial> {
@@ -248,7 +274,7 @@ impl<'r> Run<'r, '_> {
     fn within_limits(&mut self, route: &Route) -> Decided {
         let caller = if limit::needs_caller(route) { Some(self.authenticate()?) } else { None };
         let command = limit::before(route, caller.as_ref(), self.asked.client);
-        let outcome = admit(&mut self.stage.state, &command, self.at);
+        let outcome = self.admit(&command);
         let (admission, _) = issue::admitted(outcome, self.at)?;
         self.pass(admission)
     }
@@ -258,7 +284,7 @@ impl<'r> Run<'r, '_> {
         let binding = facts.binding(&rule.bind)?;
         let recipient = facts.recipient(&rule.recipient)?;
         let command = issue::before(route, &rule.purpose, facts);
-        let outcome = admit(&mut self.stage.state, &command, self.at);
+        let outcome = self.admit(&command);
         let (admission, _) = issue::admitted(outcome, self.at)?;
         let response = self.pass(admission)?;
         let Some(value) = readable(&response) else { return Ok(response) };
@@ -294,6 +320,7 @@ impl<'r> Run<'r, '_> {
         match store(&mut self.stage.state, &command, self.at) {
             IssueOutcome::Spent => Err(Reason::ReferenceSpent),
             IssueOutcome::Issued { expires_at } => {
+                self.reference = Some(command.reference.clone());
                 self.made =
                     code.map(|code| Made { subject: command.subject, reference: command.reference, code });
                 self.messages.push(message);
@@ -317,7 +344,9 @@ impl<'r> Run<'r, '_> {
     fn verify(&mut self, route: &Route, rule: &VerifyRule, facts: &Facts) -> Decided {
         let command = verify::before(route, rule, facts, self.stage.keyring, &self.id)?;
         let (outcome, tally) = verifying::decide(&mut self.stage.state, &command, self.at);
-        self.purpose = tally.account.map(|account| account.purpose);
+        self.reference = Some(command.reference.clone());
+        self.purpose = tally.account.as_ref().map(|account| account.purpose.clone());
+        self.tally = Some(tally);
         if let VerifyOutcome::Mismatch { purpose, lock: Some(lock), .. } = &outcome
             && let Some(rules) = self.stage.policy.purposes.get(purpose)
         {
@@ -331,6 +360,7 @@ impl<'r> Run<'r, '_> {
             Err((answer, denial)) => (answer, Err(denial)),
         };
         if let Some(command) = hold.settle(rule, answer) {
+            self.settled = Some(command.settlement);
             settle(&mut self.stage.state, &command, self.at);
         }
         decided
@@ -341,7 +371,7 @@ impl<'r> Run<'r, '_> {
         self.purpose = Some(purpose.name.clone());
         let recipient = facts.recipient(&rule.recipient)?;
         let command = issue::before(route, &purpose, facts);
-        let outcome = admit(&mut self.stage.state, &command, self.at);
+        let outcome = self.admit(&command);
         let (_, standing) = issue::admitted(outcome, self.at)?;
         let (reference, expected, binding) = issue::resend(standing.pending, self.stage.entropy)?;
         let id = self.id.clone();
@@ -366,7 +396,7 @@ impl<'r> Run<'r, '_> {
         let purpose: Arc<PurposeRules> =
             Arc::clone(facts.purpose(&rule.purpose, &self.stage.policy.purposes)?);
         self.purpose = Some(purpose.name.clone());
-        let outcome = admit(&mut self.stage.state, &status::before(route, &purpose, facts), self.at);
+        let outcome = self.admit(&status::before(route, &purpose, facts));
         let (_, standing) = issue::admitted(outcome, self.at)?;
         Ok(self.own(&wire::status_json(&status::view(&purpose, &standing, self.at))))
     }

@@ -221,7 +221,7 @@ impl Metrics {
         for result in ["ok", "rejected"] {
             self.reloads.with_label_values(&[result]);
         }
-        for op in ["admit", "issue", "verify", "settle", "census", "health"] {
+        for op in ["admit", "issue", "verify", "settle", "census", "health", "add_counts"] {
             self.store_duration.with_label_values(&[op]);
             for reason in ["deadline", "unreachable", "overloaded", "failed", "protocol"] {
                 self.store_errors.with_label_values(&[op, reason]);

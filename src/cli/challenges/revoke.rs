@@ -67,7 +67,9 @@ fn told(done: &Value) -> String {
     let [subject, purpose, reference] =
         ["subject", "purpose", "reference"].map(|name| visible(text(done, name)));
     match text(done, "result") {
-        "revoked" => format!("{subject}: {reference} ({purpose}) was live and is revoked: no code of it passes."),
+        "revoked" => {
+            format!("{subject}: {reference} ({purpose}) was live and is revoked: no code of it passes.")
+        }
         "reserved" => format!(
             "{subject}: {reference} ({purpose}) is held by a request: a right code was presented, and the wallet \
              is being asked, or what it did is unknown. Nothing was changed."

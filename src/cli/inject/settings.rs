@@ -64,7 +64,7 @@ pub(super) struct Settings {
     )]
     pub(super) template_files: Vec<String>,
 
-    /// The Secret with the keys state, code-keys, smtp, admin-token and JWT_SECRET.
+    /// The Secret with the keys state, code-keys, smtp, admin-token and jwt-secret.
     #[arg(long, default_value = "otp-sidecar", value_name = "NAME")]
     pub(super) secret: String,
 

@@ -111,7 +111,7 @@ fn files(settings: &Settings) -> impl Iterator<Item = (&'static str, &'static st
 }
 
 fn env(settings: &Settings) -> Vec<Value> {
-    let jwt = json!({ "secretKeyRef": { "name": settings.secret, "key": "JWT_SECRET" } });
+    let jwt = json!({ "secretKeyRef": { "name": settings.secret, "key": "jwt-secret" } });
     let paths = files(settings)
         .map(|(variable, file)| json!({ "name": variable, "value": format!("{SECRETS_PATH}/{file}") }));
     std::iter::once(json!({ "name": "RUST_LOG", "value": "info" }))

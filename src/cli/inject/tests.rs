@@ -148,6 +148,12 @@ fn what_cannot_be_done_safely_is_refused_with_a_reason() {
         ),
         (with("    app: wallet\n  ports", "    app: wallet\n  clusterIP: None\n  ports"), "", "headless"),
         (with("name: api", "name: otp-sidecar"), "", "`inject` did not add"),
+        (
+            with("containerPort: 3000", "containerPort: 3000\n          hostPort: 80"),
+            "",
+            "on the node (hostPort)",
+        ),
+        (with("      containers:", "      os: {name: windows}\n      containers:"), "", "Windows"),
         (WALLET.to_owned(), "--state memory", "locks and limits of its own"),
         (WALLET.to_owned(), "--container web", "no container web; it has: api"),
         (WALLET.to_owned(), "--workload daemonset/wallet", "which has: Deployment/wallet"),

@@ -209,6 +209,18 @@ impl Counts {
         }
     }
 
+    /// Takes out so many keys, the first ones, with their numbers.
+    #[must_use]
+    pub fn take(&mut self, most: usize) -> Self {
+        match self.0.keys().nth(most).cloned() {
+            None => std::mem::take(self),
+            Some(first_left) => {
+                let left = self.0.split_off(&first_left);
+                Self(std::mem::replace(&mut self.0, left))
+            }
+        }
+    }
+
     /// One number; 0 if nothing was counted.
     pub fn get(&self, key: &CountKey) -> u64 {
         self.0.get(key).copied().unwrap_or(0)
@@ -232,6 +244,18 @@ impl Counts {
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// What a store holds, which has its own bound.
+impl FromIterator<(CountKey, u64)> for Counts {
+    fn from_iter<I: IntoIterator<Item = (CountKey, u64)>>(counted: I) -> Self {
+        let mut counts = BTreeMap::new();
+        for (key, number) in counted {
+            let sum: &mut u64 = counts.entry(key).or_default();
+            *sum = sum.saturating_add(number);
+        }
+        Self(counts)
     }
 }
 

@@ -174,7 +174,7 @@ fn mail_differences(at: At, wanted: &[Mail], messages: &[Message]) -> Vec<Differ
             compare(name("subject"), subject.clone(), envelope.subject.clone());
         }
         for text in mail.contains.iter().filter(|text| !envelope.text.contains(text.as_str())) {
-            compare(name("contains"), text.clone(), envelope.text.trim().to_owned());
+            compare(name("contains"), text.clone(), envelope.text.trim().replace('\n', " / "));
         }
     }
     found

@@ -87,9 +87,51 @@ fn test(node: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Option<Test
     if matches!(&list.kind, Kind::List(items) if items.is_empty()) {
         out.report(Code::Empty, list.at, "`steps` is empty").advise("write a step");
     }
-    let steps =
-        items(list, "`steps`", out).into_iter().filter_map(|node| step(node, &defaults, out)).collect();
-    Some(Test { name: name.text, at, start: defaults.start, steps })
+    Some(Test { name: name.text, at, start: defaults.start, steps: steps(list, &defaults, out) })
+}
+
+/// Steps in a row. A group that is repeated becomes as many steps.
+fn steps(list: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Vec<Step> {
+    let is_steps = |(name, _): &(Text, Node)| name.text == "steps";
+    let mut found = Vec::new();
+    for node in items(list, "`steps`", out) {
+        if matches!(&node.kind, Kind::Map(members) if members.iter().any(is_steps)) {
+            found.extend(group(node, defaults, out));
+        } else {
+            found.extend(step(node, defaults, out));
+        }
+    }
+    found
+}
+
+fn group(node: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Vec<Step> {
+    let at = node.at;
+    let Some(mut fields) = Fields::open(node, "a group of steps", &["repeat", "steps"], out) else {
+        return Vec::new();
+    };
+    let repeated = fields.need_text("repeat", "3 every 1h", out).and_then(|text| repeat(&text, out));
+    let (times, every) = repeated.unwrap_or((1, Duration::ZERO));
+    let inner = fields.take("steps").map(|list| steps(list, defaults, out)).unwrap_or_default();
+    if inner.len().saturating_mul(times as usize) > MOST as usize {
+        out.report(Code::TooLarge, at, format!("the group makes more than {MOST} steps"))
+            .advise("repeat it less often");
+        return Vec::new();
+    }
+    if let Some(fixed) = inner.iter().find(|step| matches!(step.when, When::Since(_))) {
+        out.report(Code::Word, fixed.at, "a step of a group cannot be at a fixed time")
+            .advise("write `at: +1m`");
+    }
+    let mut all = Vec::new();
+    for round in 0..times {
+        let begun = all.len();
+        all.extend(inner.iter().cloned());
+        if round > 0
+            && let Some(Step { when: When::Later(by), .. }) = all.get_mut(begun)
+        {
+            *by += every;
+        }
+    }
+    all
 }
 
 fn step(node: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Option<Step> {

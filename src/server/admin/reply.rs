@@ -105,7 +105,8 @@ impl From<Refused> for Reply {
                 "Send JSON, with `Content-Type: application/json`.",
             ),
             Refused::Store { error, changing } => {
-                let maybe = if changing { "; the change may have been made, look before you repeat it" } else { "" };
+                let maybe =
+                    if changing { "; the change may have been made, look before you repeat it" } else { "" };
                 let message = format!("{error}{maybe}");
                 Self::error(S::SERVICE_UNAVAILABLE, "state_unavailable", &message)
                     .with(header::RETRY_AFTER, HeaderValue::from(1))

@@ -4,6 +4,7 @@
 //! `TEST_SEED=…` repeats a run, `DIFFERENTIAL_COMMANDS=…` makes it longer.
 
 mod coverage;
+mod floors;
 mod generator;
 mod operators;
 mod views;

@@ -20,7 +20,7 @@ use crate::support::random::Random;
 /// One of them.
 pub fn command(known: &Generator, random: &mut Random, now: Timestamp) -> Command {
     match random.below(10) {
-        0 | 1 => Command::Clear(clear(random)),
+        0 | 1 => Command::Clear(clear(known, random)),
         2..=4 => Command::Revoke(revoke(known, random)),
         5 | 6 => Command::Reset(reset(random)),
         _ => Command::Add(add(random, now)),
@@ -32,15 +32,13 @@ fn operation(random: &mut Random) -> Operation {
     Operation { by: note(random), reason: note(random) }
 }
 
-fn clear(random: &mut Random) -> ClearCommand {
-    let subject = any_subject(random);
-    let limits_of = if random.chance(80) { subject.clone() } else { any_subject(random) };
-    ClearCommand {
-        forgive: takes(random, &limits_of),
-        subject,
-        purpose: any_purpose(random),
-        operation: operation(random),
+fn clear(known: &Generator, random: &mut Random) -> ClearCommand {
+    let (mut subject, mut purpose) = (any_subject(random), any_purpose(random));
+    if let Some(of) = known.issued.last().filter(|_| random.chance(70)) {
+        (subject, purpose) = (of.subject.clone(), of.purpose.clone());
     }
+    let limits_of = if random.chance(80) { subject.clone() } else { any_subject(random) };
+    ClearCommand { forgive: takes(random, &limits_of), subject, purpose, operation: operation(random) }
 }
 
 fn revoke(known: &Generator, random: &mut Random) -> RevokeCommand {

@@ -107,7 +107,9 @@ fn take(
         if let Err(problem) = lines(unpacked, report, each) {
             let is_damaged = matches!(
                 problem.kind(),
-                std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput
+                std::io::ErrorKind::UnexpectedEof
+                    | std::io::ErrorKind::InvalidData
+                    | std::io::ErrorKind::InvalidInput
             );
             if !is_damaged {
                 return Err(unreadable(path, problem));
@@ -187,7 +189,8 @@ mod tests {
     use flate2::write::GzEncoder;
     use std::io::Write as _;
 
-    const LINE: &str = r#"{"v":1,"event":"process","time":"2026-11-22T15:07:00.000Z","result":"started","new":[1]}"#;
+    const LINE: &str =
+        r#"{"v":1,"event":"process","time":"2026-11-22T15:07:00.000Z","result":"started","new":[1]}"#;
 
     fn read_bytes(bytes: &[u8]) -> (ReadReport, u64) {
         let (mut report, mut seen) = (ReadReport::default(), 0);

@@ -1,0 +1,160 @@
+//! Logs that are replayed, and what is said of them beside what really happens.
+
+mod world;
+
+use world::{Came, Deed, deeds, live, log, policy};
+
+use super::line::{Entry, Reader, Skipped};
+use super::{Change, Replay, Report};
+use crate::domain::time::Timestamp;
+use crate::policy::snapshot::PolicySnapshot;
+
+const END: Timestamp = Timestamp::from_millis(u64::MAX);
+
+fn replay<'a>(
+    lines: impl IntoIterator<Item = &'a String>,
+    policy: &PolicySnapshot,
+    was: Option<&PolicySnapshot>,
+) -> Report {
+    let mut reader = Reader::default();
+    let mut replay = Replay::new(policy, was, Timestamp::default(), END);
+    for line in lines {
+        replay.entry(&reader.read(line.trim().as_bytes()).unwrap());
+    }
+    replay.finish()
+}
+
+/// Policies that differ from the shipped one in one thing or several.
+fn others() -> Vec<PolicySnapshot> {
+    let all: [&[(&str, &str)]; 12] = [
+        &[("{ max: 3,  per: 1m,  by: [subject] }", "{ max: 2,  per: 1m,  by: [subject] }")],
+        &[("{ max: 3,  per: 1m,  by: [subject] }", "{ max: 6,  per: 3m,  by: [subject] }")],
+        &[("{ max: 15, per: 1h,  by: [subject] }", "{ max: 5, per: 2h,  by: [subject] }")],
+        &[("{ max: 10, per: 15m, by: [subject] }", "{ max: 4, per: 15m, by: [subject] }")],
+        &[("{ max: 10, per: 15m, by: [subject] }", "{ max: 40, per: 15m, by: [subject] }")],
+        &[("after: 3, for: 15m", "after: 2, for: 1h")],
+        &[("after: 3, for: 15m", "after: 6, for: 1m")],
+        &[("disable_after: 100", "disable_after: 4")],
+        &[("ttl: 5m, live: 2", "ttl: 1m, live: 2")],
+        &[("ttl: 5m, live: 2", "ttl: 10m, live: 4")],
+        &[
+            ("ttl: 5m, live: 2", "ttl: 5m, live: 1"),
+            ("limits:   [send-burst, send-hour]", "resend: { cooldown: 30s }"),
+        ],
+        &[
+            ("after: 3,", "after: 5,"),
+            ("{ max: 15, per: 1h,  by: [subject] }", "{ max: 4, per: 1h,  by: [client_ip] }"),
+        ],
+    ];
+    all.iter().map(|changes| policy(changes)).collect()
+}
+
+fn flat(lines: &[Vec<String>]) -> impl Iterator<Item = &String> {
+    lines.iter().flatten()
+}
+
+#[test]
+fn under_the_policy_of_the_log_nothing_is_different_and_nothing_unknown() {
+    let shipped = policy(&[]);
+    for policy in std::iter::once(shipped).chain(others()) {
+        for seed in 0..30 {
+            let deeds = deeds(seed, 300);
+            let lines = log(&policy, &deeds, &live(&policy, &deeds, None));
+            for was in [None, Some(&policy)] {
+                let report = replay(flat(&lines), &policy, was);
+                assert_eq!(report.all.decisions, 300);
+                assert_eq!(report.all.different(), 0, "seed {seed}: {:?}", report.changes);
+                assert_eq!(report.all.unknown, 0, "seed {seed}: {:?}", report.doubts);
+                assert_eq!((report.locks_then, report.resets), (report.locks_now, 0), "seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_that_was_cut_off_at_its_begin_tells_of_no_difference_either() {
+    let policy = policy(&[]);
+    for seed in 0..60 {
+        let deeds = deeds(seed, 400);
+        let lines = log(&policy, &deeds, &live(&policy, &deeds, None));
+        for cut in [20, 97, 211] {
+            let report = replay(flat(&lines[cut..]), &policy, None);
+            assert_eq!(report.all.different(), 0, "seed {seed}, cut {cut}: {:?}", report.changes);
+            assert!(report.all.unknown < 40, "seed {seed}, cut {cut}: {:?}", report.doubts);
+        }
+    }
+}
+
+/// What is said of each deed beside what the same deeds come to in a life under the other policy.
+fn compare(deeds: &[Deed], was: &PolicySnapshot, now: &PolicySnapshot, seed: u64) -> (u64, u64) {
+    let then = live(was, deeds, None);
+    let lines = log(was, deeds, &then);
+    let really = live(now, deeds, Some(&then));
+    let mut reader = Reader::default();
+    let mut replay = Replay::new(now, Some(was), Timestamp::default(), END);
+    let (mut sure, mut different) = (0, 0);
+    for (index, lines) in lines.iter().enumerate() {
+        for line in lines {
+            let entry = reader.read(line.trim().as_bytes()).unwrap();
+            replay.entry(&entry);
+            let Entry::Decision(_) = entry else { continue };
+            let Some(said) = replay.last_change() else { continue };
+            let truth = truth(&then[index], &really[index]);
+            if !matches!(said, Change::Unknown(_)) {
+                assert_eq!(said, truth, "seed {seed}, deed {index} {:?}\n{line}", deeds[index]);
+                sure += 1;
+                different += u64::from(said != Change::Same);
+            }
+        }
+    }
+    (sure, different)
+}
+
+fn truth(then: &Came, really: &Came) -> Change {
+    let refused = |came: &Came| came.exchange.denial.clone().filter(|_| !came.exchange.forwarded);
+    let named = |came: &Came| refused(came).map(|denial| (denial.reason(), came.exchange.rule.clone()));
+    match (named(then), named(really)) {
+        (None, None) => Change::Same,
+        (None, Some(_)) => Change::Refused,
+        (Some(_), None) => Change::Allowed,
+        (Some((a, _)), Some((b, _))) if a == b && a == crate::domain::reason::Reason::Invalid => Change::Same,
+        (Some(a), Some(b)) if a == b => Change::Same,
+        (Some(_), Some(_)) => Change::Otherwise,
+    }
+}
+
+#[test]
+fn what_is_said_for_sure_is_what_happens() {
+    let shipped = policy(&[]);
+    let (mut sure, mut different, mut all) = (0, 0, 0);
+    for other in others() {
+        for seed in 0..40 {
+            let deeds = deeds(seed, 250);
+            for (was, now) in [(&shipped, &other), (&other, &shipped)] {
+                let found = compare(&deeds, was, now, seed);
+                (sure, different, all) = (sure + found.0, different + found.1, all + 250);
+            }
+        }
+    }
+    assert!(sure * 10 > all * 7, "{sure} of {all} were said for sure");
+    assert!(different * 50 > all, "{different} of {all} were different");
+}
+
+#[test]
+fn what_is_no_line_is_told_from_what_is_not_known() {
+    let mut reader = Reader::default();
+    let mut read = |line: &str| reader.read(line.as_bytes());
+    for broken in
+        ["", "{", "null", r#"{"v":1,"event":"decision","time":"2026-11-22T15:07:00.123Z"}"#, r#"{"v":1}"#]
+    {
+        assert_eq!(read(broken), Err(Skipped::Broken), "{broken}");
+    }
+    for unknown in [
+        r#"{"v":2,"event":"decision","time":"2026-11-22T15:07:00.123Z"}"#,
+        r#"{"v":1,"event":"operator","time":"2026-11-22T15:07:00.123Z"}"#,
+    ] {
+        assert_eq!(read(unknown), Err(Skipped::Unknown), "{unknown}");
+    }
+    let mail = r#"{"v":1,"event":"mail","time":"2026-11-22T15:07:00.123Z","new_field":[1,{"a":2}]}"#;
+    assert_eq!(read(mail), Ok(Entry::Other(Timestamp::from_millis(1_795_360_020_123))));
+}
