@@ -1,9 +1,13 @@
 //! What a deployment looks like now, and what somebody should look at: the morning and weekly checks of the
 //! operations guide, with its thresholds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::finding::{Finding, counted};
+use super::ledger::counts::{CountKey, DayCounts};
+use super::ledger::day::Day;
+use super::time::Timestamp;
 
 /// More locked accounts than this are too many (the guide's weekly check).
 pub const MOST_LOCKED: u64 = 100;
@@ -19,6 +23,8 @@ pub const LATE_MAIL: Duration = Duration::from_secs(60);
 
 /// From this share of its memory on, a store is nearly full.
 pub const NEARLY_FULL: f64 = 0.9;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The way mail leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,10 +70,52 @@ pub struct Observed {
     pub oldest_message: Option<Duration>,
     /// Why the latest policy was rejected.
     pub rejected_policy: Option<String>,
-    /// What went wrong in the last hour, by word.
+    /// What went wrong in the last hour or a little more, by word.
     pub errors: Vec<(String, u64)>,
+    /// Whether no sidecar has written counts in the last hour.
+    pub nobody_counts: bool,
     /// Whether a stop was asked for.
     pub draining: bool,
+}
+
+/// What went wrong lately, in all replicas that share the state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// Since when: the beginning of the hour before this one, so that it is always more than an hour.
+    pub since: Timestamp,
+    /// How often, by word, the most frequent first.
+    pub errors: Vec<(String, u64)>,
+    /// Whether any sidecar wrote counts.
+    pub anybody_counts: bool,
+}
+
+impl Recent {
+    /// Out of the counts of today and yesterday. They are kept by the hour, so this one and the one before are
+    /// looked at.
+    pub fn of(days: &[DayCounts], at: Timestamp) -> Self {
+        let hour = |at: Timestamp| (Day::of(at), at.to_civil().hour);
+        let before = at.minus(HOUR);
+        let wanted = [hour(before), hour(at)];
+        let is_wanted = |day: Day, hour: u8| wanted.contains(&(day, u64::from(hour)));
+        let mut errors: BTreeMap<String, u64> = BTreeMap::new();
+        let mut anybody_counts = false;
+        for (day, key, number) in
+            days.iter().flat_map(|day| day.counts.iter().map(|(key, n)| (day.day, key, n)))
+        {
+            match key {
+                CountKey::ErrorInHour(hour, word) if is_wanted(day, *hour) => {
+                    let sum = errors.entry(word.as_str().to_owned()).or_default();
+                    *sum = sum.saturating_add(number);
+                }
+                CountKey::CountingInHour(hour) => anybody_counts |= is_wanted(day, *hour),
+                _ => {}
+            }
+        }
+        let mut errors: Vec<_> = errors.into_iter().collect();
+        errors.sort_by(|(_, a), (_, b)| b.cmp(a));
+        let into_hour = before.as_millis() % (HOUR.as_secs() * 1_000);
+        Self { since: before.minus(Duration::from_millis(into_hour)), errors, anybody_counts }
+    }
 }
 
 /// Everything worth a look: problems first.
@@ -97,7 +145,8 @@ fn store(seen: &Observed) -> Vec<Finding> {
     }
     if let Some(evicted) = seen.evicted.filter(|evicted| *evicted > 0) {
         let message = format!("Redis has dropped {} for want of memory.", counted(evicted, "key"));
-        let advice = "Give it more memory and set maxmemory-policy to noeviction: a dropped key can be a lock.";
+        let advice =
+            "Give it more memory and set maxmemory-policy to noeviction: a dropped key can be a lock.";
         found.push(Finding::problem("state_evicted", message, advice).see("OTPStoreMayEvict"));
     }
     if let Some((used, most)) = seen.memory.filter(|(used, most)| *used as f64 > *most as f64 * NEARLY_FULL) {
@@ -127,7 +176,8 @@ fn keys(seen: &Observed) -> Vec<Finding> {
         found.push(Finding::remark("keys_without_expiry", message, advice));
     }
     if seen.unknown_keys > 0 {
-        let message = format!("{} in our name that this version does not know.", counted(seen.unknown_keys, "key"));
+        let message =
+            format!("{} in our name that this version does not know.", counted(seen.unknown_keys, "key"));
         let advice = "They are of a newer version, or of somebody's mistake: nothing reads or removes them.";
         found.push(Finding::remark("unknown_keys", message, advice));
     }
@@ -184,6 +234,11 @@ fn policy(seen: &Observed) -> Vec<Finding> {
         let advice = "Mend the file; until then the last good policy goes on (otp-sidecar policy check).";
         found.push(Finding::problem("policy_rejected", message, advice).see("OTPPolicyReloadFailed"));
     }
+    if seen.nobody_counts {
+        let message = "No sidecar has written counts to this state in the last hour.".to_owned();
+        let advice = "See whether any runs, and whether this is the state that it uses.";
+        found.push(Finding::problem("nobody_counts", message, advice).see("OTPSidecarAbsent"));
+    }
     if seen.draining {
         let message = "This sidecar is stopping.".to_owned();
         found.push(Finding::remark("draining", message, "Nothing, if somebody wanted it to."));
@@ -193,7 +248,7 @@ fn policy(seen: &Observed) -> Vec<Finding> {
 
 fn errors(seen: &Observed) -> Vec<Finding> {
     let one = |(word, times): &(String, u64)| {
-        let message = format!("{} in the last hour: {word}.", counted(*times, "error"));
+        let message = format!("{} lately: {word}.", counted(*times, "error"));
         let (advice, page) = about(word);
         Finding::problem("errors", message, advice).see(page)
     };
@@ -227,6 +282,7 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ledger::counts::{Counts, Word};
 
     fn words(seen: Observed) -> Vec<&'static str> {
         findings(&seen).iter().map(|finding| finding.word).collect()
@@ -262,7 +318,11 @@ mod tests {
             (Observed { email: Some(Email::NoRelay), ..Observed::default() }, "no_relay"),
             (Observed { store_down: Some("deadline".to_owned()), ..Observed::default() }, "state_down"),
             (Observed { fails_to_persist: true, ..Observed::default() }, "state_not_persisted"),
-            (Observed { rejected_policy: Some("a.yaml:1".to_owned()), ..Observed::default() }, "policy_rejected"),
+            (
+                Observed { rejected_policy: Some("a.yaml:1".to_owned()), ..Observed::default() },
+                "policy_rejected",
+            ),
+            (Observed { nobody_counts: true, ..Observed::default() }, "nobody_counts"),
             (Observed { errors: vec![("internal".to_owned(), 1)], ..Observed::default() }, "errors"),
         ] {
             let found = findings(&seen);
@@ -286,6 +346,34 @@ mod tests {
         assert_eq!(found.first().map(|finding| finding.word), Some("many_locked"));
         assert_eq!(found.iter().filter(|finding| finding.is_problem()).count(), 1);
         assert_eq!(found.len(), 6);
+    }
+
+    #[test]
+    fn the_last_hour_is_this_one_and_the_one_before_also_at_midnight() {
+        let day = |text: &str, keys: &[(CountKey, u64)]| {
+            let mut counts = Counts::default();
+            keys.iter().for_each(|(key, number)| counts.add(key.clone(), *number));
+            DayCounts { day: Day::parse(text).unwrap(), counts }
+        };
+        let error = |hour, word: &str| CountKey::ErrorInHour(hour, Word::of(word));
+        let days = [
+            day(
+                "2026-11-21",
+                &[(error(22, "internal"), 9), (error(23, "internal"), 1), (error(0, "internal"), 7)],
+            ),
+            day(
+                "2026-11-22",
+                &[(error(0, "overloaded"), 2), (error(0, "internal"), 3), (error(1, "internal"), 9)],
+            ),
+        ];
+        let at = days[1].day.start().plus(Duration::from_secs(90));
+        let recent = Recent::of(&days, at);
+        assert_eq!(recent.errors, [("internal".to_owned(), 4), ("overloaded".to_owned(), 2)]);
+        assert_eq!(recent.since.to_iso8601(), "2026-11-21T23:00:00.000Z");
+        assert!(!recent.anybody_counts);
+        let counting = [day("2026-11-21", &[(CountKey::CountingInHour(23), 1)])];
+        assert!(Recent::of(&counting, at).anybody_counts);
+        assert!(!Recent::of(&counting, at.plus(HOUR)).anybody_counts);
     }
 
     #[test]

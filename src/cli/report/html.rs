@@ -99,10 +99,20 @@ fn charts(kind: Kind, report: &Report) -> Vec<(Chart, String)> {
         Kind::Days => by_day(&report.days),
         Kind::Hours => vec![by_hour(&report.summary)],
         Kind::Verification => {
-            vec![histogram("verification", "From the code's issue to its success", &VERIFIED_WITHIN, &report.summary.verification)]
+            vec![histogram(
+                "verification",
+                "From the code's issue to its success",
+                &VERIFIED_WITHIN,
+                &report.summary.verification,
+            )]
         }
         Kind::Delivery => {
-            vec![histogram("delivery", "Until the relay took a mail", &MAILED_WITHIN, &report.summary.mail.times)]
+            vec![histogram(
+                "delivery",
+                "Until the relay took a mail",
+                &MAILED_WITHIN,
+                &report.summary.mail.times,
+            )]
         }
         _ => Vec::new(),
     }
@@ -138,7 +148,8 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
     let refused = Chart {
         id: "refused",
         title: "Refusals by day",
-        description: "Bars of the requests that limits refused, and before them of the locks that began.".to_owned(),
+        description: "Bars of the requests that limits refused, and before them of the locks that began."
+            .to_owned(),
         labels,
         series: vec![
             series("refused by limits", "limited", of(&|s| Some(s.limit_hits() as f64))),
@@ -146,9 +157,16 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
         ],
         axis: Axis::Numbers,
     };
-    [codes, refused].map(|chart| { let svg = chart.bars(); (chart, svg) })
+    [codes, refused]
+        .map(|chart| {
+            let svg = chart.bars();
+            (chart, svg)
+        })
         .into_iter()
-        .chain(std::iter::once_with(|| { let svg = success.lines(); (success, svg) }))
+        .chain(std::iter::once_with(|| {
+            let svg = success.lines();
+            (success, svg)
+        }))
         .collect()
 }
 
@@ -156,7 +174,8 @@ fn by_hour(summary: &Summary) -> (Chart, String) {
     let chart = Chart {
         id: "hours",
         title: "Codes by hour of the day (UTC)",
-        description: "Bars of the codes that were issued in each hour of the day, all days together.".to_owned(),
+        description: "Bars of the codes that were issued in each hour of the day, all days together."
+            .to_owned(),
         labels: (0..24).map(|hour| format!("{hour:02}:00")).collect(),
         series: vec![Series {
             name: "issued",
@@ -173,7 +192,10 @@ fn histogram(id: &'static str, title: &'static str, bounds: &[u64], times: &Time
     let chart = Chart {
         id,
         title,
-        description: format!("Bars of how many took how long. The 95th percentile is {}.", quantile(times.p95)),
+        description: format!(
+            "Bars of how many took how long. The 95th percentile is {}.",
+            quantile(times.p95)
+        ),
         labels: buckets(bounds),
         series: vec![Series {
             name: "in this bucket",

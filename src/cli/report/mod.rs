@@ -2,7 +2,7 @@
 
 mod chart;
 mod figures;
-mod gather;
+pub(in crate::cli) mod gather;
 mod html;
 mod json;
 mod markdown;

@@ -62,7 +62,9 @@ pub(super) fn about(report: &Report) -> Vec<String> {
         format!("Counted by days in UTC. Not over yet: these are the numbers of {read} UTC.")
     }];
     about.extend(report.question.purpose.as_ref().map(|purpose| {
-        format!("Only codes for {purpose}. Mails, limits, hours and other refusals are of all purposes together.")
+        format!(
+            "Only codes for {purpose}. Mails, limits, hours and other refusals are of all purposes together."
+        )
     }));
     about.push(match report.summary_before {
         Some(_) => format!("Compared with {} to {}.", report.before.first(), report.before.last()),
@@ -96,7 +98,12 @@ pub(super) fn sections(report: &Report) -> Vec<Section> {
         ),
         listed(Kind::Errors, "Errors", vec!["Error", "Times"], summary.errors.iter().cloned()),
         hours(summary),
-        histogram(Kind::Verification, "From the code's issue to its success", &VERIFIED_WITHIN, &summary.verification),
+        histogram(
+            Kind::Verification,
+            "From the code's issue to its success",
+            &VERIFIED_WITHIN,
+            &summary.verification,
+        ),
         histogram(Kind::Delivery, "Until the relay took a mail", &MAILED_WITHIN, &summary.mail.times),
         mail_failures(summary),
         days(report),
@@ -227,7 +234,17 @@ fn mail_failures(summary: &Summary) -> Section {
 
 fn days(report: &Report) -> Section {
     let head = vec![
-        "Day", "Issued", "Compared", "Verified", "Success rate", "Refused", "Locks", "By limits", "Mails", "Failed", "Data",
+        "Day",
+        "Issued",
+        "Compared",
+        "Verified",
+        "Success rate",
+        "Refused",
+        "Locks",
+        "By limits",
+        "Mails",
+        "Failed",
+        "Data",
     ];
     let rows = report.days.iter().map(day).collect();
     Section { kind: Kind::Days, title: "By day", note: "", head, rows }
