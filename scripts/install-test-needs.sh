@@ -37,6 +37,8 @@ check_rust() {
 install_system_packages() {
   have cc || apt_wanted+=(gcc libc6-dev)
   have git || apt_wanted+=(git)   # a source archive has come without it
+  have bash || apt_wanted+=(bash)
+  have groff || apt_wanted+=(groff-base)   # the manual pages
   have redis-server || apt_wanted+=(redis-server)
   # Debian ships the venv module without the part that puts pip into it.
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || apt_wanted+=(python3 python3-venv)

@@ -48,7 +48,9 @@ impl Direct {
         let store = RedisStore::new(&store).context("--state")?;
         let has_keys = !settings.keys.is_empty();
         let keyring = Arc::new(keyring(settings.keys)?);
-        let telemetry = Telemetry::new(keyring.pseudonyms()).context("the metrics are inconsistent")?;
+        let clock = Arc::new(super::host::SystemClock);
+        let telemetry =
+            Telemetry::new(keyring.pseudonyms(), clock).context("the metrics are inconsistent")?;
         let operations = Operations {
             store: Arc::new(store),
             rulebook: Arc::new(Fixed(Arc::new(rulebook::rules(policy)))),

@@ -43,8 +43,11 @@ pub(super) fn run(flags: &CompletionFlags, mut command: clap::Command) -> anyhow
     // The generator panics when it cannot write, so it writes into memory.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "otp-sidecar", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    // For Bash the generator writes the hyphen of our name in two ways, and then finds no command.
+    let script = script.replace("otp__subcmd__sidecar", "otp__sidecar");
     let mut out = std::io::stdout().lock();
-    out.write_all(&script)?;
+    out.write_all(script.as_bytes())?;
     out.flush()?;
     Ok(Ending::Fine)
 }

@@ -171,6 +171,8 @@ fn links_between_pages_lead_somewhere() {
         "docs/backends/python-django.md",
         "docs/backends/python-fastapi.md",
         "docs/checklists.md",
+        "docs/cli/inject.md",
+        "docs/cli/health.md",
         "docs/cli/policy.md",
         "docs/dashboards.md",
         "docs/deploy.md",
@@ -183,6 +185,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/threat-model.md",
         "docs/upgrade.md",
         "examples/express-wallet/README.md",
+        "helm/otp-sidecar/README.md",
     ];
     let runbooks = fs::read_dir(root().join("docs/runbooks")).unwrap();
     let runbooks = runbooks.map(|entry| format!("docs/runbooks/{}", entry.unwrap().file_name().display()));

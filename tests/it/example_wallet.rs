@@ -1,12 +1,18 @@
-//! The Express wallet of `examples/` behind the sidecar, on TCP and on a unix socket: fund, mail, verify, balance.
+//! The Express wallet of `examples/` behind the sidecar, on TCP and on a unix socket: fund, mail, verify, balance; and
+//! the two orders in which a pod ends.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use http::Method;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
-use crate::support::client::{Client, JWT_SECRET};
+use crate::support::client::{Answer, Client, JWT_SECRET};
 use crate::support::sidecar::{Folder, PATIENCE, Sidecar, Start, funded, mailbox, wrong};
 use crate::support::signal;
 use crate::support::wait::until;
@@ -92,4 +98,79 @@ async fn the_express_example_ends_by_itself_although_the_sidecar_keeps_connectio
     signal::send("-TERM", wallet.process.id());
     until("the wallet has ended", PATIENCE, async || wallet.process.try_wait().unwrap().is_some()).await;
     assert_eq!(sidecar.client().get("/healthz").await.word(), (502, "upstream_unavailable".to_owned()));
+}
+
+/// Clients that hold on to their connections and call until nobody answers any more.
+struct Clients {
+    answered: Arc<AtomicUsize>,
+    callers: Vec<JoinHandle<Vec<Answer>>>,
+}
+
+impl Clients {
+    async fn of(sidecar: &Sidecar) -> Self {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let callers = (0..4).map(|_| {
+            let (client, answered) =
+                (Client::new(format!("http://{}", sidecar.traffic)), Arc::clone(&answered));
+            tokio::spawn(async move {
+                let mut answers = Vec::new();
+                while let Ok(answer) = client.try_call(Method::GET, "/healthz", &[], Bytes::new()).await {
+                    answers.push(answer);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+                answers
+            })
+        });
+        let clients = Self { callers: callers.collect(), answered };
+        clients.more().await;
+        clients
+    }
+
+    /// Waits for more answers.
+    async fn more(&self) {
+        let before = self.answered.load(Ordering::Relaxed);
+        until("more is answered", PATIENCE, async || self.answered.load(Ordering::Relaxed) > before + 40)
+            .await;
+    }
+
+    /// Every answer.
+    async fn answers(self) -> Vec<Answer> {
+        let mut all = Vec::new();
+        for caller in self.callers {
+            all.extend(caller.await.unwrap());
+        }
+        all
+    }
+}
+
+#[tokio::test]
+async fn an_ordinary_sidecar_drains_while_the_wallet_pauses_and_every_answer_is_the_wallets() {
+    let wallet = Wallet::start("PORT", "0");
+    let sidecar = Start::before(&format!("http://{}", wallet.listens_on)).ready();
+    let clients = Clients::of(&sidecar).await;
+    sidecar.signal("-TERM");
+    let (status, _) = sidecar.ended().await;
+    assert!(status.success());
+    for answer in clients.answers().await {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    drop(wallet);
+}
+
+#[tokio::test]
+async fn a_native_sidecar_outlives_the_wallet_and_says_so_to_who_still_asks() {
+    let mut wallet = Wallet::start("PORT", "0");
+    let sidecar = Start::before(&format!("http://{}", wallet.listens_on)).ready();
+    let clients = Clients::of(&sidecar).await;
+    signal::send("-TERM", wallet.process.id());
+    until("the wallet has ended", PATIENCE, async || wallet.process.try_wait().unwrap().is_some()).await;
+    clients.more().await;
+    sidecar.signal("-TERM");
+    let (status, _) = sidecar.ended().await;
+    assert!(status.success());
+    let answers = clients.answers().await;
+    assert!(answers.iter().any(|answer| answer.status == 502), "the wallet was gone for a while");
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        assert_eq!(answer.word(), (502, "upstream_unavailable".to_owned()));
+    }
 }

@@ -18,6 +18,7 @@ mod backends;
 mod browser;
 mod build_commit;
 mod chart;
+mod cli;
 mod dashboards;
 mod delivery;
 mod documents;

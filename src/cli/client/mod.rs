@@ -29,7 +29,7 @@ pub(super) struct PageFlags {
 /// A deployment that was reached.
 pub(super) enum Client {
     /// Through its admin listener.
-    Admin(AdminListener),
+    Admin(Box<AdminListener>),
     /// Straight at its store.
     Store(Box<Direct>),
 }
@@ -68,13 +68,13 @@ impl Client {
             Way::Admin(settings) => {
                 let admin = AdminListener::new(settings).await?;
                 admin.probe().await?;
-                Ok(Self::Admin(admin))
+                Ok(Self::Admin(Box::new(admin)))
             }
             Way::Store(settings) => direct(settings),
             Way::Either(settings, store) => {
                 let admin = AdminListener::new(settings).await?;
                 match (admin.probe().await, store) {
-                    (Ok(()), _) => Ok(Self::Admin(admin)),
+                    (Ok(()), _) => Ok(Self::Admin(Box::new(admin))),
                     (Err(problem), Some(store)) if problem.is_silence() => {
                         direct(store).with_context(|| format!("{problem}; then the state was tried"))
                     }

@@ -59,6 +59,11 @@ fn a_pod_of_the_chart_has_the_time_to_end_in_order() {
 }
 
 #[test]
+fn manifests_that_people_have_are_injected_with_the_sidecar_of_the_chart() {
+    check("test_inject.py");
+}
+
+#[test]
 fn the_examples_of_the_page_about_deploying_render() {
     check("test_documents.py");
 }
