@@ -20,7 +20,8 @@ pub struct State {
     pub(super) challenges: HashMap<(Subject, Reference), Challenge>,
     pub(super) pending: HashMap<(Subject, Purpose), Reference>,
     pub(super) trail: Trail,
-    pub(super) counts: CountBook,
+    /// What is counted for reports.
+    pub counts: CountBook,
 }
 
 /// How much there is of what operators watch.

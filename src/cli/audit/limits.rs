@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::world::{Checks, FAKE, Guarded, World};
+use super::world::{Checks, FAKE, Guarded, World, nested};
 use crate::cli::wire::{Answer, Call};
-use crate::policy::field::{Field, Source};
+use crate::policy::field::Field;
 use crate::policy::snapshot::Action;
 
 const ADVICE: &str = "List limits in the policy under identity, the route and the purpose, and check that all replicas \
@@ -66,8 +66,7 @@ async fn sending(world: &World<'_>, checks: &mut Checks, token: &str) -> Option<
         return None;
     }
     let Action::Send(rule) = &guarded.route.action else { return None };
-    let purpose = world.policy.purposes.keys().next().map(|purpose| purpose.as_str()).unwrap_or_default();
-    let body = nested(&rule.purpose, json!(purpose));
+    let body = nested(&rule.purpose, json!(guarded.purpose));
     let mut reference = None;
     until_limited(world, checks, name, async || {
         let call = Call::new(guarded.method.clone(), &guarded.path).token(Some(token)).json(&body);
@@ -133,11 +132,6 @@ fn wrong_code<'a>(
         body.extend(more);
     }
     Call::new(guarded.method.clone(), &guarded.path).token(Some(token)).json(&body)
-}
-
-fn nested(field: &Field, value: Value) -> Value {
-    debug_assert!(field.source == Source::Body || field.source == Source::Query);
-    field.path.iter().rev().fold(value, |inner, name| json!({ name.as_str(): inner }))
 }
 
 /// Asks until the answer is 429, and looks whether that answer says when to come back.

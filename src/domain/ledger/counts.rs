@@ -11,7 +11,6 @@ use super::day::Day;
 use crate::domain::id::{InstanceId, LimitName, Purpose, RouteName};
 use crate::domain::lockout::REMEMBERED_FOR;
 use crate::domain::reason::Reason;
-use crate::domain::state::State;
 use crate::domain::time::{Timestamp, millis};
 
 /// The most different keys of one day. Names come from policies, so there are a few hundred; this is against
@@ -83,6 +82,11 @@ pub enum CountKey {
     MailFailed(Word),
     /// Messages that were given up.
     MailGivenUp(Word),
+    /// What went wrong by hour of the day in UTC, 0 to 23, and by word.
+    ErrorInHour(u8, Word),
+    /// Minutes in which an instance counted, of all instances together, by hour of the day in UTC. An hour
+    /// without any is a gap; one with some and nothing else was quiet.
+    CountingInHour(u8),
     /// Counts left out, because there were too many different keys or because they waited too long.
     LeftOut,
 }
@@ -120,6 +124,8 @@ impl CountKey {
             Self::MailWithin(place) => format!("mail-within:{}", bound(&MAILED_WITHIN, *place)),
             Self::MailFailed(word) => format!("mail-failed:{}", word.as_str()),
             Self::MailGivenUp(word) => format!("mail-given-up:{}", word.as_str()),
+            Self::ErrorInHour(hour, word) => format!("error-in-hour:{hour}:{}", word.as_str()),
+            Self::CountingInHour(hour) => format!("counting-in-hour:{hour}"),
             Self::LeftOut => "left-out".to_owned(),
         }
     }
@@ -132,9 +138,7 @@ impl CountKey {
         let purpose = || Purpose::parse(first?).ok();
         Some(match (kind, first, second, parts.next()) {
             ("issued", Some(_), None, None) => Self::Issued(purpose()?),
-            ("issued-in-hour", Some(hour), None, None) => {
-                Self::IssuedInHour(hour.parse().ok().filter(|hour| *hour < 24)?)
-            }
+            ("issued-in-hour", Some(of), None, None) => Self::IssuedInHour(hour(of)?),
             ("compared", Some(_), None, None) => Self::Compared(purpose()?),
             ("verified", Some(_), None, None) => Self::Verified(purpose()?),
             ("verified-millis", Some(_), None, None) => Self::VerifiedMillis(purpose()?),
@@ -153,10 +157,16 @@ impl CountKey {
             ("mail-within", Some(within), None, None) => Self::MailWithin(place_of(&MAILED_WITHIN, within)?),
             ("mail-failed", Some(word), None, None) => Self::MailFailed(Word::of(word)),
             ("mail-given-up", Some(word), None, None) => Self::MailGivenUp(Word::of(word)),
+            ("error-in-hour", Some(of), Some(word), None) => Self::ErrorInHour(hour(of)?, Word::of(word)),
+            ("counting-in-hour", Some(of), None, None) => Self::CountingInHour(hour(of)?),
             ("left-out", None, None, None) => Self::LeftOut,
             _ => return None,
         })
     }
+}
+
+fn hour(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|hour| *hour < 24)
 }
 
 fn place(bounds: &[u64], took: Duration) -> u8 {
@@ -310,32 +320,31 @@ pub fn known_days(from: Day, to: Day, now: Timestamp) -> Vec<Day> {
     days
 }
 
-/// Adds a batch, once.
-pub fn add(state: &mut State, batch: &CountBatch, now: Timestamp) -> AddOutcome {
-    if !is_counted(batch.day, now) {
-        return AddOutcome::OutOfRange;
-    }
-    let book = &mut state.counts;
-    let known = book.batches.get(&batch.instance);
-    if known.is_some_and(|(latest, until)| *until > now && *latest >= batch.sequence) {
-        return AddOutcome::Repeated;
-    }
-    let until = now.plus(BATCHES_REMEMBERED_FOR);
-    book.batches.insert(batch.instance.clone(), (batch.sequence, until));
-    book.days.entry(batch.day).or_default().add_all(&batch.counts);
-    AddOutcome::Added
-}
-
-/// The counts of each day of a range that can still be known, oldest first.
-pub fn read(state: &State, from: Day, to: Day, now: Timestamp) -> Vec<DayCounts> {
-    let of = |day: Day| {
-        let counts = state.counts.days.get(&day).filter(|_| is_counted(day, now));
-        DayCounts { day, counts: counts.cloned().unwrap_or_default() }
-    };
-    known_days(from, to, now).into_iter().map(of).collect()
-}
-
 impl CountBook {
+    /// Adds a batch, once.
+    pub fn add(&mut self, batch: &CountBatch, now: Timestamp) -> AddOutcome {
+        if !is_counted(batch.day, now) {
+            return AddOutcome::OutOfRange;
+        }
+        let known = self.batches.get(&batch.instance);
+        if known.is_some_and(|(latest, until)| *until > now && *latest >= batch.sequence) {
+            return AddOutcome::Repeated;
+        }
+        let until = now.plus(BATCHES_REMEMBERED_FOR);
+        self.batches.insert(batch.instance.clone(), (batch.sequence, until));
+        self.days.entry(batch.day).or_default().add_all(&batch.counts);
+        AddOutcome::Added
+    }
+
+    /// The counts of each day of a range that can still be known, oldest first.
+    pub fn read(&self, from: Day, to: Day, now: Timestamp) -> Vec<DayCounts> {
+        let of = |day: Day| {
+            let counts = self.days.get(&day).filter(|_| is_counted(day, now));
+            DayCounts { day, counts: counts.cloned().unwrap_or_default() }
+        };
+        known_days(from, to, now).into_iter().map(of).collect()
+    }
+
     /// Forgets what is too old, and tells how many days that were.
     pub(in crate::domain) fn sweep(&mut self, now: Timestamp) -> usize {
         let before = self.days.len();

@@ -1,8 +1,8 @@
 //! A deployment as it should be.
 
-use super::super::front::encrypted;
-use super::super::program::{assert_golden, steady};
 use super::{audit, checks, named};
+use crate::cli::front::encrypted;
+use crate::cli::program::{assert_golden, steady};
 use crate::support::authority::Authority;
 use crate::support::backend::Backend;
 use crate::support::client::token;

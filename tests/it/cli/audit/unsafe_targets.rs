@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use super::super::front::{always, answering, encrypted};
 use super::{assert_fails, audit, checks, named};
+use crate::cli::front::{always, answering, encrypted};
 use crate::support::authority::Authority;
 use crate::support::backend::Backend;
 use crate::support::client::token;
