@@ -73,11 +73,11 @@ fn bad_requests(guarded: &Guarded<'_>) -> Vec<Bad> {
     };
     let mut bad = Vec::new();
     if let Action::Send(rule) = &guarded.route.action {
-        bad.extend(send(&rule.purpose, rule.recipient.named_by.as_ref(), &guarded.purpose));
+        bad.extend(send(&rule.purpose, rule.recipient.named_by.as_ref(), guarded.purpose));
     }
     if fields.iter().any(|field| field.source == Source::Query) {
         fields.retain(|field| field.source == Source::Query);
-        return fields.into_iter().flat_map(|field| query(field, &guarded.purpose)).collect();
+        return fields.into_iter().flat_map(|field| query(field, guarded.purpose)).collect();
     }
     fields.retain(|field| field.source == Source::Body);
     if guarded.method != Method::GET {
