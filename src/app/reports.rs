@@ -15,6 +15,9 @@ use crate::telemetry::recorder::Telemetry;
 /// How often counts are written. So much is lost when the process is killed.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
 
+/// How many writes there are in a minute.
+const WRITES_IN_A_MINUTE: u64 = 60 / WRITE_EVERY.as_secs();
+
 /// How long the last counts may take to be written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -59,7 +62,10 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
-        loop {
+        for turn in 0_u64.. {
+            if turn.is_multiple_of(WRITES_IN_A_MINUTE) {
+                self.telemetry.counts().beat();
+            }
             if timeout(WRITE_EVERY, &mut stopped).await.is_ok() {
                 break;
             }

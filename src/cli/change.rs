@@ -16,6 +16,11 @@ pub(super) struct ChangeFlags {
 }
 
 impl ChangeFlags {
+    /// For a command with flags of its own for both.
+    pub(super) fn new(reason: String, by: Option<String>) -> Self {
+        Self { reason, by }
+    }
+
     /// Adds both to a request.
     pub(super) fn add_to(self, request: &mut Value) {
         let by = self.by.unwrap_or_else(|| someone(&|name| std::env::var(name).ok()));

@@ -4,11 +4,13 @@ mod challenges;
 mod change;
 mod client;
 mod audit;
+mod cleanup;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod document;
 mod ending;
+mod finding;
 mod explain;
 mod limits;
 mod locks;
@@ -20,8 +22,10 @@ mod inject;
 #[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
 mod output;
 mod policy;
+mod report;
 mod serve;
 mod smoke;
+mod status;
 mod wire;
 mod without_secrets;
 
@@ -58,6 +62,15 @@ enum Command {
     Health(health::HealthFlags),
     /// See whether mails get out, and what they say.
     Mail(mail::MailCommand),
+    /// Look at everything that the morning and weekly checks look at, and say what needs a look.
+    #[command(after_help = status::EXAMPLES, next_line_help = true)]
+    Status(Box<status::StatusFlags>),
+    /// Say what expiry has removed from the state, and remove what it cannot.
+    #[command(after_help = cleanup::EXAMPLES, next_line_help = true)]
+    Cleanup(Box<cleanup::CleanupFlags>),
+    /// Tell what a month, or any other time, was like: codes, mails, locks, limits, findings.
+    #[command(after_help = report::EXAMPLES, next_line_help = true)]
+    Report(Box<report::ReportFlags>),
     /// Check a running wallet from end to end with a test account.
     #[command(after_help = smoke::EXAMPLES)]
     Smoke(Box<smoke::SmokeFlags>),
@@ -91,6 +104,9 @@ pub fn run() -> ExitCode {
         Command::Limits(command) => ending::finish(limits::run(command)),
         Command::Health(flags) => ending::finish(health::run(&flags)),
         Command::Mail(command) => ending::finish(mail::run(command)),
+        Command::Status(flags) => ending::finish(status::run(*flags)),
+        Command::Cleanup(flags) => ending::finish(cleanup::run(*flags)),
+        Command::Report(flags) => ending::finish(report::run(*flags)),
         Command::Audit(flags) => ending::finish(audit::run(&flags)),
         Command::Smoke(flags) => ending::finish(smoke::run(&flags)),
         Command::Completions(flags) => ending::finish(completions::run(&flags, Arguments::command())),

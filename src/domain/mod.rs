@@ -11,7 +11,9 @@
 pub mod admit;
 pub mod binding;
 pub mod challenge;
+pub mod checkup;
 pub mod code;
+pub mod finding;
 pub mod id;
 pub mod issue;
 pub mod keyring;
@@ -21,6 +23,7 @@ pub mod outbox;
 pub mod pattern;
 pub mod pseudonym;
 pub mod reason;
+pub mod report;
 pub mod state;
 pub mod subject;
 pub mod tally;

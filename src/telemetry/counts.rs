@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::event::Event;
+use super::label::outcome;
 use crate::domain::ledger::counts::{CountKey, Counts, Word};
 use crate::domain::ledger::day::Day;
 use crate::domain::reason::Reason;
@@ -34,6 +35,12 @@ impl DayCounter {
         let mut days = self.lock();
         let counts = days.entry(Day::of(now)).or_default();
         each(event, now, |key, number| counts.add(key, number));
+    }
+
+    /// Notes that somebody counts in this minute, also if there is nothing to count.
+    pub fn beat(&self) {
+        let now = self.now();
+        self.lock().entry(Day::of(now)).or_default().add(CountKey::CountingInHour(hour(now)), 1);
     }
 
     /// Takes the earliest of what was counted out: at most so many different keys of one day. `None` if there
@@ -67,10 +74,15 @@ impl DayCounter {
 /// What one event adds.
 fn each(event: &Event<'_>, now: Timestamp, mut add: impl FnMut(CountKey, u64)) {
     match event {
-        Event::Decided { actor, reason } => add(CountKey::Decided(actor.route.clone(), *reason), 1),
+        Event::Decided { actor, reason } => {
+            add(CountKey::Decided(actor.route.clone(), *reason), 1);
+            if matches!(outcome(*reason), "failed" | "incomplete") {
+                add(CountKey::ErrorInHour(hour(now), Word::of(reason.as_str())), 1);
+            }
+        }
         Event::CodeIssued { purpose, .. } => {
             add(CountKey::Issued((*purpose).clone()), 1);
-            add(CountKey::IssuedInHour(u8::try_from(now.to_civil().hour).unwrap_or(0)), 1);
+            add(CountKey::IssuedInHour(hour(now)), 1);
         }
         Event::CodeMatched { purpose } => add(CountKey::Compared((*purpose).clone()), 1),
         Event::CodeAccepted { purpose, age, .. } => {
@@ -95,7 +107,11 @@ fn each(event: &Event<'_>, now: Timestamp, mut add: impl FnMut(CountKey, u64)) {
             add(CountKey::MailFailed(Word::of(reason)), 1);
             if *given_up {
                 add(CountKey::MailGivenUp(Word::of(reason)), 1);
+                add(CountKey::ErrorInHour(hour(now), Word::of("mail_given_up")), 1);
             }
+        }
+        Event::Reload { error: Some(_), .. } => {
+            add(CountKey::ErrorInHour(hour(now), Word::of("policy_rejected")), 1);
         }
         Event::CodeNotIssued { .. }
         | Event::Operated { .. }
@@ -107,10 +123,14 @@ fn each(event: &Event<'_>, now: Timestamp, mut add: impl FnMut(CountKey, u64)) {
     }
 }
 
+fn hour(at: Timestamp) -> u8 {
+    u8::try_from(at.to_civil().hour).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::{Purpose, RequestId};
+    use crate::domain::id::{PolicyHash, Purpose, RequestId};
     use crate::domain::outbox::MessageKind;
     use crate::domain::time::ManualClock;
 
@@ -151,6 +171,7 @@ mod tests {
             "mail-failed:busy 1",
             "mail-failed:timeout 1",
             "mail-given-up:busy 1",
+            "error-in-hour:0:mail_given_up 1",
         ];
         assert_eq!(told, expected);
         assert_eq!(counter.take(100), None);
@@ -163,6 +184,28 @@ mod tests {
         counter.note(&Event::CodeMatched { purpose: &purpose() });
         let (_, counts) = counter.take(100).unwrap();
         assert_eq!(counts.get(&CountKey::Compared(purpose())), 2);
+    }
+
+    #[test]
+    fn a_quiet_minute_is_counted_in_its_hour() {
+        let (counter, clock) = counter("2026-11-22");
+        clock.advance(Duration::from_secs(9 * 3_600 + 59 * 60));
+        counter.beat();
+        clock.advance(Duration::from_secs(60));
+        counter.beat();
+        let (_, counts) = counter.take(100).unwrap();
+        assert_eq!([9, 10, 11].map(|hour| counts.get(&CountKey::CountingInHour(hour))), [1, 1, 0]);
+    }
+
+    #[test]
+    fn a_rejected_policy_is_an_error_of_its_hour() {
+        let (counter, clock) = counter("2026-11-22");
+        let (hash, at) = (PolicyHash::from_hex("0123456789abcdef"), clock.now());
+        counter.note(&Event::Reload { hash: &hash, routes: 1, error: None, at });
+        assert_eq!(counter.take(100), None);
+        counter.note(&Event::Reload { hash: &hash, routes: 1, error: Some("line 7"), at });
+        let (_, counts) = counter.take(100).unwrap();
+        assert_eq!(counts.get(&CountKey::ErrorInHour(0, Word::of("policy_rejected"))), 1);
     }
 
     #[test]

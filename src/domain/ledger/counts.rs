@@ -82,6 +82,11 @@ pub enum CountKey {
     MailFailed(Word),
     /// Messages that were given up.
     MailGivenUp(Word),
+    /// What went wrong by hour of the day in UTC, 0 to 23, and by word.
+    ErrorInHour(u8, Word),
+    /// Minutes in which an instance counted, of all instances together, by hour of the day in UTC. An hour
+    /// without any is a gap; one with some and nothing else was quiet.
+    CountingInHour(u8),
     /// Counts left out, because there were too many different keys or because they waited too long.
     LeftOut,
 }
@@ -119,6 +124,8 @@ impl CountKey {
             Self::MailWithin(place) => format!("mail-within:{}", bound(&MAILED_WITHIN, *place)),
             Self::MailFailed(word) => format!("mail-failed:{}", word.as_str()),
             Self::MailGivenUp(word) => format!("mail-given-up:{}", word.as_str()),
+            Self::ErrorInHour(hour, word) => format!("error-in-hour:{hour}:{}", word.as_str()),
+            Self::CountingInHour(hour) => format!("counting-in-hour:{hour}"),
             Self::LeftOut => "left-out".to_owned(),
         }
     }
@@ -131,9 +138,7 @@ impl CountKey {
         let purpose = || Purpose::parse(first?).ok();
         Some(match (kind, first, second, parts.next()) {
             ("issued", Some(_), None, None) => Self::Issued(purpose()?),
-            ("issued-in-hour", Some(hour), None, None) => {
-                Self::IssuedInHour(hour.parse().ok().filter(|hour| *hour < 24)?)
-            }
+            ("issued-in-hour", Some(of), None, None) => Self::IssuedInHour(hour(of)?),
             ("compared", Some(_), None, None) => Self::Compared(purpose()?),
             ("verified", Some(_), None, None) => Self::Verified(purpose()?),
             ("verified-millis", Some(_), None, None) => Self::VerifiedMillis(purpose()?),
@@ -152,10 +157,16 @@ impl CountKey {
             ("mail-within", Some(within), None, None) => Self::MailWithin(place_of(&MAILED_WITHIN, within)?),
             ("mail-failed", Some(word), None, None) => Self::MailFailed(Word::of(word)),
             ("mail-given-up", Some(word), None, None) => Self::MailGivenUp(Word::of(word)),
+            ("error-in-hour", Some(of), Some(word), None) => Self::ErrorInHour(hour(of)?, Word::of(word)),
+            ("counting-in-hour", Some(of), None, None) => Self::CountingInHour(hour(of)?),
             ("left-out", None, None, None) => Self::LeftOut,
             _ => return None,
         })
     }
+}
+
+fn hour(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|hour| *hour < 24)
 }
 
 fn place(bounds: &[u64], took: Duration) -> u8 {

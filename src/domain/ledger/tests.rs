@@ -126,6 +126,8 @@ fn every_key() -> Vec<CountKey> {
         CountKey::MailMillis,
         CountKey::MailFailed(Word::of("timeout")),
         CountKey::MailGivenUp(Word::of("rejected_recipient")),
+        CountKey::ErrorInHour(0, Word::of("store")),
+        CountKey::CountingInHour(23),
         CountKey::LeftOut,
     ];
     keys.extend(Reason::ALL.iter().map(|reason| CountKey::Failed(Some(purpose()), *reason)));
@@ -142,7 +144,16 @@ fn every_key_of_a_count_is_read_back_and_no_two_are_spelt_alike() {
     for key in every_key() {
         assert_eq!(CountKey::parse(&key.encode()), Some(key));
     }
-    for unknown in ["", "issued", "issued:A", "issued:a:b", "issued-in-hour:24", "failed:a:b", "left-out:a"] {
+    for unknown in [
+        "",
+        "issued",
+        "issued:A",
+        "issued:a:b",
+        "issued-in-hour:24",
+        "counting-in-hour:x",
+        "failed:a:b",
+        "left-out:a",
+    ] {
         assert_eq!(CountKey::parse(unknown), None, "{unknown:?} was taken");
     }
 }

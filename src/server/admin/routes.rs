@@ -129,6 +129,7 @@ impl Admin {
 
     /// Always 200: the body tells. A probe that restarts pods because mail is down helps nobody.
     async fn health(&self) -> Answer {
+        let (messages, oldest_message) = self.waiting();
         let health = Health {
             state: self.ledger.health().await,
             email: self.operated.email(),
@@ -136,6 +137,8 @@ impl Admin {
             code_keys: self.code_keys.clone(),
             code_key_prints: self.code_key_prints.clone(),
             draining: self.operated.is_draining(),
+            messages,
+            oldest_message,
         };
         json_answer(StatusCode::OK, &health.to_json())
     }
@@ -146,9 +149,8 @@ impl Admin {
         if let Ok(census) = self.ledger.census(&purposes).await {
             metrics.set_census(&census, &purposes);
         }
-        let depth = self.outbox.depth();
-        let oldest = depth.oldest.map(|oldest| self.clock.now().since(oldest)).unwrap_or_default();
-        metrics.set_outbox("email", depth.messages, oldest);
+        let (messages, oldest) = self.waiting();
+        metrics.set_outbox("email", messages, oldest);
         match metrics.render() {
             Ok(rendered) => {
                 let mut answer = text(StatusCode::OK, &rendered);
@@ -161,6 +163,13 @@ impl Admin {
                 error(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The metrics could not be rendered.")
             }
         }
+    }
+
+    /// How many messages wait, and how long the oldest has waited.
+    fn waiting(&self) -> (usize, Duration) {
+        let depth = self.outbox.depth();
+        let oldest = depth.oldest.map(|oldest| self.clock.now().since(oldest));
+        (depth.messages, oldest.unwrap_or_default())
     }
 
     async fn reload(&self) -> Answer {

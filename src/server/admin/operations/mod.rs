@@ -5,6 +5,7 @@
 //! record of who asked and why; here it is told to the log and the audit log too.
 
 mod accounts;
+mod census;
 mod challenges;
 mod counts;
 mod explain;
@@ -64,6 +65,7 @@ impl Operations {
             "/-/limits/usage" => self.usage(reading(call)?).await,
             "/-/limits/reset" => self.reset_limits(changing(call)?).await,
             "/-/explain/code" => self.explain_code(changing(call)?).await,
+            "/-/census" => self.census(reading(call)?).await,
             "/-/counts" => self.counts(reading(call)?).await,
             "/-/inventory" => self.inventory(reading(call)?).await,
             "/-/cleanup" => self.clean_up(changing(call)?).await,
