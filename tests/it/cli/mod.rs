@@ -1,18 +1,16 @@
-//! The commands, run as processes: what they print, and how they end.
-
-mod audit;
-mod front;
-mod mail;
-mod preview;
-mod program;
-mod shells;
-mod smoke;
 //! Commands as processes: what they print, how they end, what bad input leads to.
 //!
 //! `UPDATE_GOLDEN=1` writes the expected texts under `tests/data/cli` anew.
 
+mod audit;
+mod front;
+mod mail;
 mod policy_check;
 mod policy_schema;
+mod preview;
+mod program;
+mod shells;
+mod smoke;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
