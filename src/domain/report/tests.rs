@@ -314,6 +314,16 @@ fn days_that_are_to_come_are_none_without_data() {
 }
 
 #[test]
+fn a_day_that_has_just_begun_is_none_without_data() {
+    let day = day("2026-11-22");
+    let coverage = |minutes| Coverage::of(day, &Counts::default(), day.start().plus(seconds(minutes * 60)));
+    assert_eq!(
+        [coverage(0), coverage(119), coverage(120)],
+        [Coverage::Whole, Coverage::Whole, Coverage::None]
+    );
+}
+
+#[test]
 fn what_is_much_different_from_the_period_before_is_told() {
     let change = |before: &[(CountKey, u64)], now: &[(CountKey, u64)]| {
         let days = [counted("2026-11-19", before), counted("2026-11-20", now)];
