@@ -87,8 +87,8 @@ fn section(section: &Section, report: &Report) -> Value {
     context! {
         title => section.title,
         note => section.note,
-        head => &section.head,
-        rows => &section.rows,
+        head => section.head.clone(),
+        rows => section.rows.clone(),
         folded => section.rows.len() > 12,
         charts,
     }
