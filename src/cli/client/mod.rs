@@ -85,6 +85,14 @@ impl Client {
         }
     }
 
+    /// Where answers come from, for people.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Admin(admin) => format!("the sidecar behind {}", admin.url()),
+            Self::Store(_) => "the store, without a sidecar".to_owned(),
+        }
+    }
+
     /// Asks for a document.
     ///
     /// # Errors

@@ -3,12 +3,15 @@
 //! `UPDATE_GOLDEN=1` writes the expected texts under `tests/data/cli` anew.
 
 mod audit;
+mod cleanup;
+mod deployment;
 mod front;
 mod mail;
 mod policy_check;
 mod policy_schema;
 mod preview;
 mod program;
+mod report;
 mod shells;
 mod smoke;
 
@@ -55,3 +58,4 @@ fn assert_golden(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(text, expected, "{name} (UPDATE_GOLDEN=1 writes the new text)");
 }
+mod status;
