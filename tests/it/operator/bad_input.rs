@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use super::{World, run};
 use crate::support::sidecar::Folder;
 
-#[tokio::test]
+/// The wallet answers on a thread of its own: one of the ways leads to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_way_is_told_with_what_to_do() {
     let mut world = World::start().await;
     let admin = format!("http://{}", world.sidecar.admin);

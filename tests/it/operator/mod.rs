@@ -148,6 +148,7 @@ fn stable(text: &str) -> String {
         (r"\b[0-9a-f]{16}\b", "HASH"),
         (r"FUND-[0-9A-Za-z-]+", "REFERENCE"),
         (r"\d+\.\d s", "SECONDS s"),
+        (r"It was \d+ s old", "It was SECONDS s old"),
         (r" +", " "),
         (r" \n", "\n"),
     ] {
