@@ -121,6 +121,8 @@ fn kind_of_x(name: &str) -> Kind {
 }
 
 /// A name with `_` or another unusual character passes unless with `-` it would be one that matters.
+#[cold]
+#[inline(never)]
 fn kind_of_folded(name: &str) -> Kind {
     let plain = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     if kind_of(&plain) == Kind::EndToEnd && !is_for_all(&plain) { Kind::EndToEnd } else { Kind::Intermediary }
