@@ -133,7 +133,7 @@ mod tests {
         take(&mut (), |()| waker.wake_by_ref(), |()| true);
         waker.wake_by_ref();
         take(&mut (), |()| (), |()| true);
-        waker.clone().wake();
+        waker.wake();
         assert_eq!(woken(&count), 3);
     }
 
