@@ -85,11 +85,11 @@ impl Client {
         }
     }
 
-    /// Where answers come from, for people.
+    /// Where it is, for people: never with a password.
     pub(super) fn place(&self) -> String {
         match self {
             Self::Admin(admin) => format!("the sidecar behind {}", admin.url()),
-            Self::Store(_) => "the store, without a sidecar".to_owned(),
+            Self::Store(_) => "the state, without a sidecar".to_owned(),
         }
     }
 
