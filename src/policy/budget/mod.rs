@@ -173,8 +173,7 @@ impl Sight<'_> {
             active_day: self.guessing(&rules, DAY, active),
             active_year: self.guessing(&rules, YEAR, active),
         };
-        let by_client: BTreeSet<LimitName> = self
-            .verify_lists(Some(&rules))
+        let by_client: BTreeSet<LimitName> = verify_lists(self.snapshot, Some(&rules))
             .into_iter()
             .flatten()
             .filter(|limit| limit.by.client)
