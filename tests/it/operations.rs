@@ -160,13 +160,7 @@ async fn a_cleared_lock_lets_the_person_in_and_is_told_everywhere() {
 
 #[tokio::test]
 async fn a_cleared_lock_forgives_the_limits_on_failures_too() {
-    let changes = [
-        (
-            "  status:       {",
-            "  guesses: { max: 3, per: 1h, by: [subject], count: failures }\n  status:       {",
-        ),
-        ("limits: [verify]", "limits: [verify, guesses]"),
-    ];
+    let changes = [("guesses:      { max: 12, per: 1d,", "guesses:      { max: 3, per: 1h,")];
     let world = World::with(&changes, |start, _| start).await;
     let (reference, code) = world.lock("jane").await;
     let cleared =
