@@ -24,8 +24,8 @@ const MOST_ROUNDS: u32 = 10;
 
 /// What is removed, with its field in the answer.
 const REMOVED: [(&str, &str); 6] = [
-    ("pendingRemoved", "people taken off the list of pending codes, whose time was over"),
-    ("lockedRemoved", "people taken off the list of locks, whose time was over"),
+    ("pendingRemoved", "people on the list of pending codes whose time was over"),
+    ("lockedRemoved", "people on the list of locks whose time was over"),
     ("daysRemoved", "days of counts older than 400 days"),
     ("recordsRemoved", "records of operators older than 400 days"),
     ("expiriesSet", "keys without an end that got one"),
@@ -112,7 +112,7 @@ fn print(screen: &mut Screen, done: &Done) -> std::io::Result<()> {
             for (name, what) in REMOVED {
                 let number = number(swept, name);
                 if number > 0 {
-                    screen.line(&format!("  {number} {what}"))?;
+                    screen.line(&format!("  {what}: {number}"))?;
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::world::{Checks, FAKE, Guarded, World, nested};
-use crate::cli::wire::{Answer, Call};
+use crate::cli::wire::{Answer, Call, email_of};
 use crate::policy::field::Field;
 use crate::policy::snapshot::Action;
 
@@ -66,7 +66,13 @@ async fn sending(world: &World<'_>, checks: &mut Checks, token: &str) -> Option<
         return None;
     }
     let Action::Send(rule) = &guarded.route.action else { return None };
-    let body = nested(&rule.purpose, json!(guarded.purpose));
+    let mut body = nested(&rule.purpose, json!(guarded.purpose));
+    if let (Some(field), Some(email), Some(body)) =
+        (&rule.recipient.named_by, email_of(token), body.as_object_mut())
+        && let Value::Object(more) = nested(field, json!(email))
+    {
+        body.extend(more);
+    }
     let mut reference = None;
     until_limited(world, checks, name, async || {
         let call = Call::new(guarded.method.clone(), &guarded.path).token(Some(token)).json(&body);
@@ -141,12 +147,14 @@ async fn until_limited(
     name: &str,
     mut ask: impl AsyncFnMut() -> anyhow::Result<Answer>,
 ) {
+    let mut last = String::new();
     for sent in 1..=world.most {
         let answer = match ask().await {
             Ok(answer) => answer,
             Err(error) => return checks.unanswered(name, &error),
         };
         if answer.status.as_u16() != 429 {
+            last = answer.summary();
             continue;
         }
         let after = answer.header("retry-after").and_then(|seconds| seconds.parse().ok());
@@ -161,5 +169,5 @@ async fn until_limited(
             ),
         };
     }
-    checks.fail(name, format!("{} requests went through", world.most), ADVICE);
+    checks.fail(name, format!("{} requests went through, the last with {last}", world.most), ADVICE);
 }

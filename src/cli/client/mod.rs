@@ -85,6 +85,14 @@ impl Client {
         }
     }
 
+    /// Where it is, for people: never with a password.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Admin(admin) => format!("the sidecar behind {}", admin.url()),
+            Self::Store(_) => "the state, without a sidecar".to_owned(),
+        }
+    }
+
     /// Asks for a document.
     ///
     /// # Errors

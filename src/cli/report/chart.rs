@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_bar_is_as_high_as_its_number_and_a_gap_is_drawn_as_one() {
         let svg = chart(vec![Some(50.0), None, Some(0.0)], Axis::Numbers).bars();
-        // Half a percent of nothing: 50 of 50 fills the axis, and 0 is no bar and no gap.
+        // 50 of 50 fills the axis; 0 is no bar, and no gap either.
         assert!(svg.contains(r#"height="184.0" rx="1.5"><title>2026-11-01: 50 codes</title>"#), "{svg}");
         assert_eq!(svg.matches("class=\"issued\"").count(), 1);
         assert_eq!(svg.matches("no data").count(), 1);

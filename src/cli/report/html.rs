@@ -87,8 +87,8 @@ fn section(section: &Section, report: &Report) -> Value {
     context! {
         title => section.title,
         note => section.note,
-        head => &section.head,
-        rows => &section.rows,
+        head => section.head.clone(),
+        rows => section.rows.clone(),
         folded => section.rows.len() > 12,
         charts,
     }
@@ -157,17 +157,8 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
         ],
         axis: Axis::Numbers,
     };
-    [codes, refused]
-        .map(|chart| {
-            let svg = chart.bars();
-            (chart, svg)
-        })
-        .into_iter()
-        .chain(std::iter::once_with(|| {
-            let svg = success.lines();
-            (success, svg)
-        }))
-        .collect()
+    let (codes_bars, success_lines, refused_bars) = (codes.bars(), success.lines(), refused.bars());
+    vec![(codes, codes_bars), (success, success_lines), (refused, refused_bars)]
 }
 
 fn by_hour(summary: &Summary) -> (Chart, String) {

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::ending::Ending;
 use super::output::{OutputFlags, Progress, Screen};
-use super::wire::{Target, token};
+use super::wire::{Target, email_of, token};
 use crate::config::duration::duration;
 
 pub(super) const EXAMPLES: &str = "\
@@ -140,13 +140,4 @@ pub(super) fn run(flags: &SmokeFlags) -> anyhow::Result<Ending> {
     let mut screen = Screen::new(flags.output);
     let is_fine = show::report(&mut screen, flags, &steps)?;
     Ok(Ending::of(!is_fine))
-}
-
-/// The claim `email` of a token, whose signature is the wallet's business.
-fn email_of(token: &str) -> Option<String> {
-    use base64::Engine as _;
-    let claims = token.split('.').nth(1)?;
-    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    claims.get("email")?.as_str().map(str::to_owned)
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::cli::client::{Client, Refused};
 use crate::cli::document::{list, number, text};
 use crate::cli::report::gather::{Counted, of_days};
-use crate::domain::checkup::{Email, Observed, Recent};
+use crate::domain::checkup::recent::Recent;
+use crate::domain::checkup::{Email, Observed};
 use crate::domain::ledger::day::Day;
 use crate::domain::time::{Clock as _, Timestamp};
 

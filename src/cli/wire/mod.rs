@@ -23,7 +23,7 @@ use url::Url;
 
 pub(super) use answer::{Answer, Spoken};
 pub(super) use tls::Handshake;
-pub(super) use token::token;
+pub(super) use token::{email_of, token};
 
 /// The longest answer that is read.
 const LONGEST: usize = 1024 * 1024;

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::config::secret;
@@ -22,4 +24,12 @@ pub(in crate::cli) fn token(
         bail!("the token is empty or has characters that no token has");
     }
     Ok(Some(text))
+}
+
+/// The claim `email` of a token, whose signature is the wallet's business.
+pub(in crate::cli) fn email_of(token: &str) -> Option<String> {
+    let claims = token.split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    claims.get("email")?.as_str().map(str::to_owned)
 }

@@ -19,11 +19,11 @@ impl Coverage {
     /// What the counts of a day say, at this time. An hour that is not over is not missed, nor is the one before:
     /// its counts may be on their way.
     pub fn of(day: Day, counts: &Counts, at: Timestamp) -> Self {
-        if counts.is_empty() {
-            return Self::None;
-        }
         let over = at.since(day.start()).as_secs() / 3_600;
         let expected = if at >= day.end() { 24 } else { over.saturating_sub(1) };
+        if counts.is_empty() {
+            return if expected == 0 { Self::Whole } else { Self::None };
+        }
         let is_missing = |hour: &u8| {
             counts.get(&CountKey::CountingInHour(*hour)) == 0
                 && counts.get(&CountKey::IssuedInHour(*hour)) == 0

@@ -259,7 +259,8 @@ fn a_quiet_day_is_no_gap_and_a_gap_is_told_with_its_days() {
     let mut days: Vec<DayCounts> = period.days().map(|day| counted(&day.to_string(), &[])).collect();
     let at = day("2026-12-01").start();
     let before = counted("2026-10-31", &[]);
-    let with_before = |days: &[DayCounts]| report(period, &[days, &[before.clone()]].concat(), at);
+    let with_before =
+        |days: &[DayCounts]| report(period, &[days, std::slice::from_ref(&before)].concat(), at);
     assert_eq!(words(&with_before(&days)), Vec::<&str>::new());
     for place in [0, 2, 3, 4, 20] {
         days[place].counts = Counts::default();
@@ -311,6 +312,17 @@ fn days_that_are_to_come_are_none_without_data() {
     // Only what has begun is compared.
     assert_eq!(report.before, Period::parse("2026-10-30", "2026-10-31").unwrap());
     assert_eq!(words(&report), Vec::<&str>::new());
+}
+
+#[test]
+fn a_day_that_has_just_begun_is_none_without_data() {
+    let day = day("2026-11-22");
+    let coverage =
+        |minutes: u64| Coverage::of(day, &Counts::default(), day.start().plus(seconds(minutes * 60)));
+    assert_eq!(
+        [coverage(0), coverage(119), coverage(120)],
+        [Coverage::Whole, Coverage::Whole, Coverage::None]
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How many people have a code or a lock now.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Operations;
@@ -13,9 +15,8 @@ impl Operations {
         let Nothing {} = input::query(call)?;
         let purposes = self.rules().purpose_names();
         let census = self.store.census(&purposes).await?;
-        let of = |numbers: &std::collections::BTreeMap<Purpose, u64>, purpose| {
-            numbers.get(purpose).copied().unwrap_or(0)
-        };
+        let of =
+            |numbers: &BTreeMap<Purpose, u64>, purpose: &Purpose| numbers.get(purpose).copied().unwrap_or(0);
         let one = |purpose: &Purpose| {
             json!({
                 "purpose": purpose.as_str(),

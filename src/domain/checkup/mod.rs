@@ -1,13 +1,14 @@
 //! What a deployment looks like now, and what somebody should look at: the morning and weekly checks of the
 //! operations guide, with its thresholds.
 
-use std::collections::BTreeMap;
+pub mod recent;
+
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
-use super::finding::{Finding, counted};
-use super::ledger::counts::{CountKey, DayCounts};
-use super::ledger::day::Day;
-use super::time::Timestamp;
+use crate::domain::finding::{Finding, counted};
 
 /// More locked accounts than this are too many (the guide's weekly check).
 pub const MOST_LOCKED: u64 = 100;
@@ -23,8 +24,6 @@ pub const LATE_MAIL: Duration = Duration::from_secs(60);
 
 /// From this share of its memory on, a store is nearly full.
 pub const NEARLY_FULL: f64 = 0.9;
-
-const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The way mail leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,46 +75,6 @@ pub struct Observed {
     pub nobody_counts: bool,
     /// Whether a stop was asked for.
     pub draining: bool,
-}
-
-/// What went wrong lately, in all replicas that share the state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recent {
-    /// Since when: the beginning of the hour before this one, so that it is always more than an hour.
-    pub since: Timestamp,
-    /// How often, by word, the most frequent first.
-    pub errors: Vec<(String, u64)>,
-    /// Whether any sidecar wrote counts.
-    pub anybody_counts: bool,
-}
-
-impl Recent {
-    /// Out of the counts of today and yesterday. They are kept by the hour, so this one and the one before are
-    /// looked at.
-    pub fn of(days: &[DayCounts], at: Timestamp) -> Self {
-        let hour = |at: Timestamp| (Day::of(at), at.to_civil().hour);
-        let before = at.minus(HOUR);
-        let wanted = [hour(before), hour(at)];
-        let is_wanted = |day: Day, hour: u8| wanted.contains(&(day, u64::from(hour)));
-        let mut errors: BTreeMap<String, u64> = BTreeMap::new();
-        let mut anybody_counts = false;
-        for (day, key, number) in
-            days.iter().flat_map(|day| day.counts.iter().map(|(key, n)| (day.day, key, n)))
-        {
-            match key {
-                CountKey::ErrorInHour(hour, word) if is_wanted(day, *hour) => {
-                    let sum = errors.entry(word.as_str().to_owned()).or_default();
-                    *sum = sum.saturating_add(number);
-                }
-                CountKey::CountingInHour(hour) => anybody_counts |= is_wanted(day, *hour),
-                _ => {}
-            }
-        }
-        let mut errors: Vec<_> = errors.into_iter().collect();
-        errors.sort_by(|(_, a), (_, b)| b.cmp(a));
-        let into_hour = before.as_millis() % (HOUR.as_secs() * 1_000);
-        Self { since: before.minus(Duration::from_millis(into_hour)), errors, anybody_counts }
-    }
 }
 
 /// Everything worth a look: problems first.
@@ -277,108 +236,4 @@ fn sentence(text: &str) -> String {
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if text.ends_with('.') { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ledger::counts::{Counts, Word};
-
-    fn words(seen: Observed) -> Vec<&'static str> {
-        findings(&seen).iter().map(|finding| finding.word).collect()
-    }
-
-    #[test]
-    fn a_deployment_of_which_nothing_bad_is_known_has_no_findings() {
-        assert!(words(Observed::default()).is_empty());
-        let fine = Observed {
-            store_latency: Some(SLOW_STORE),
-            evicted: Some(0),
-            memory: Some((90, 100)),
-            pending: Some(MOST_PENDING),
-            locked: Some(MOST_LOCKED),
-            email: Some(Email::Up),
-            oldest_message: Some(LATE_MAIL),
-            ..Observed::default()
-        };
-        assert!(words(fine).is_empty());
-    }
-
-    #[test]
-    fn each_threshold_is_told_beyond_it() {
-        let slightly = Duration::from_millis(1);
-        for (seen, word) in [
-            (Observed { store_latency: Some(SLOW_STORE + slightly), ..Observed::default() }, "state_slow"),
-            (Observed { evicted: Some(1), ..Observed::default() }, "state_evicted"),
-            (Observed { memory: Some((91, 100)), ..Observed::default() }, "state_nearly_full"),
-            (Observed { pending: Some(MOST_PENDING + 1), ..Observed::default() }, "many_pending"),
-            (Observed { locked: Some(MOST_LOCKED + 1), ..Observed::default() }, "many_locked"),
-            (Observed { oldest_message: Some(LATE_MAIL + slightly), ..Observed::default() }, "mail_waiting"),
-            (Observed { email: Some(Email::Down("auth".to_owned())), ..Observed::default() }, "email_down"),
-            (Observed { email: Some(Email::NoRelay), ..Observed::default() }, "no_relay"),
-            (Observed { store_down: Some("deadline".to_owned()), ..Observed::default() }, "state_down"),
-            (Observed { fails_to_persist: true, ..Observed::default() }, "state_not_persisted"),
-            (
-                Observed { rejected_policy: Some("a.yaml:1".to_owned()), ..Observed::default() },
-                "policy_rejected",
-            ),
-            (Observed { nobody_counts: true, ..Observed::default() }, "nobody_counts"),
-            (Observed { errors: vec![("internal".to_owned(), 1)], ..Observed::default() }, "errors"),
-        ] {
-            let found = findings(&seen);
-            assert_eq!(found.iter().map(|finding| finding.word).collect::<Vec<_>>(), [word]);
-            assert!(found.iter().all(|finding| finding.is_problem() && finding.runbook.is_some()), "{word}");
-        }
-    }
-
-    #[test]
-    fn what_needs_no_doing_is_a_remark_and_comes_last() {
-        let seen = Observed {
-            forgets: true,
-            without_expiry: 2,
-            unknown_keys: 1,
-            draining: true,
-            email: Some(Email::NotTried),
-            locked: Some(101),
-            ..Observed::default()
-        };
-        let found = findings(&seen);
-        assert_eq!(found.first().map(|finding| finding.word), Some("many_locked"));
-        assert_eq!(found.iter().filter(|finding| finding.is_problem()).count(), 1);
-        assert_eq!(found.len(), 6);
-    }
-
-    #[test]
-    fn the_last_hour_is_this_one_and_the_one_before_also_at_midnight() {
-        let day = |text: &str, keys: &[(CountKey, u64)]| {
-            let mut counts = Counts::default();
-            keys.iter().for_each(|(key, number)| counts.add(key.clone(), *number));
-            DayCounts { day: Day::parse(text).unwrap(), counts }
-        };
-        let error = |hour, word: &str| CountKey::ErrorInHour(hour, Word::of(word));
-        let days = [
-            day(
-                "2026-11-21",
-                &[(error(22, "internal"), 9), (error(23, "internal"), 1), (error(0, "internal"), 7)],
-            ),
-            day(
-                "2026-11-22",
-                &[(error(0, "overloaded"), 2), (error(0, "internal"), 3), (error(1, "internal"), 9)],
-            ),
-        ];
-        let at = days[1].day.start().plus(Duration::from_secs(90));
-        let recent = Recent::of(&days, at);
-        assert_eq!(recent.errors, [("internal".to_owned(), 4), ("overloaded".to_owned(), 2)]);
-        assert_eq!(recent.since.to_iso8601(), "2026-11-21T23:00:00.000Z");
-        assert!(!recent.anybody_counts);
-        let counting = [day("2026-11-21", &[(CountKey::CountingInHour(23), 1)])];
-        assert!(Recent::of(&counting, at).anybody_counts);
-        assert!(!Recent::of(&counting, at.plus(HOUR)).anybody_counts);
-    }
-
-    #[test]
-    fn a_warning_becomes_a_sentence() {
-        assert_eq!(sentence("maxmemory-policy is allkeys-lru"), "Maxmemory-policy is allkeys-lru.");
-        assert_eq!([sentence(""), sentence("Done.")], [".", "Done."]);
-    }
 }
