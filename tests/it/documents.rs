@@ -177,6 +177,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/cli/inject.md",
         "docs/cli/limits.md",
         "docs/cli/locks.md",
+        "docs/cli/README.md",
         "docs/cli/audit.md",
         "docs/cli/completions.md",
         "docs/cli/inject.md",
