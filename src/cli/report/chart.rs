@@ -179,11 +179,11 @@ impl Chart {
     }
 }
 
-/// A date without its year.
-fn short_label(label: &str) -> &str {
+/// A date without its year, a bound without the words around it.
+fn short_label(label: &str) -> String {
     match label.as_bytes() {
-        [_, _, _, _, b'-', _, _, b'-', _, _] => label.get(5..).unwrap_or(label),
-        _ => label.strip_prefix("up to ").unwrap_or(label),
+        [_, _, _, _, b'-', _, _, b'-', _, _] => label.get(5..).unwrap_or(label).to_owned(),
+        _ => label.replace("up to ", "").replace("more than ", "&gt; "),
     }
 }
 

@@ -22,6 +22,9 @@ const STYLE: &str = include_str!("page.css");
 /// # Errors
 /// Never for a page that its test has rendered.
 pub(super) fn page(report: &Report) -> anyhow::Result<String> {
+    let mut parts = sections(report);
+    // What most people look for, after the overview.
+    parts.sort_by_key(|part| !matches!(part.kind, Kind::Overview | Kind::Days));
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let page = environment.render_str(
@@ -33,7 +36,7 @@ pub(super) fn page(report: &Report) -> anyhow::Result<String> {
             version => env!("CARGO_PKG_VERSION"),
             tiles => tiles(report),
             findings => findings(report),
-            sections => sections(report).iter().map(|part| section(part, report)).collect::<Vec<_>>(),
+            sections => parts.iter().map(|part| section(part, report)).collect::<Vec<_>>(),
         },
     );
     page.context("the page could not be written")
@@ -89,7 +92,7 @@ fn section(section: &Section, report: &Report) -> Value {
         note => section.note,
         head => section.head.clone(),
         rows => section.rows.clone(),
-        folded => section.rows.len() > 12,
+        folded => !charts.is_empty() && section.rows.len() > 12,
         charts,
     }
 }
