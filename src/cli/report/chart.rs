@@ -36,6 +36,8 @@ pub(super) struct Chart {
     pub(super) series: Vec<Series>,
     /// How the axis ends at least, and its unit.
     pub(super) axis: Axis,
+    /// Whether each number is part of the one of the series before it; else bars stand side by side.
+    pub(super) nested: bool,
 }
 
 /// The vertical axis.
@@ -48,16 +50,18 @@ pub(super) enum Axis {
 }
 
 impl Chart {
-    /// Bars, those of later series in front of earlier ones.
+    /// Bars: those of later series in front of earlier ones, or beside them.
     pub(super) fn bars(&self) -> String {
         let scale = self.scale();
         let slot = self.slot();
-        let width = (slot * 0.78).max(1.0).min(slot);
+        let beside = if self.nested { 1.0 } else { self.series.len() as f64 };
+        let width = (slot * 0.78 / beside).max(1.0).min(slot);
         let mut marks = self.gaps();
-        for series in &self.series {
+        for (number, series) in self.series.iter().enumerate() {
+            let shift = if self.nested { 0.0 } else { (number as f64 - (beside - 1.0) / 2.0) * width };
             for (place, (value, label)) in series.values.iter().zip(&self.labels).enumerate() {
                 let Some(value) = value.filter(|value| *value > 0.0) else { continue };
-                let (x, y) = (self.x(place) - width / 2.0, scale.y(value));
+                let (x, y) = (self.x(place) + shift - width / 2.0, scale.y(value));
                 let height = (HEIGHT - BOTTOM - y).max(1.0);
                 let _ = write!(
                     marks,
@@ -254,7 +258,8 @@ mod tests {
     fn chart(values: Vec<Option<f64>>, axis: Axis) -> Chart {
         let labels = (0..values.len()).map(|day| format!("2026-11-{:02}", day + 1)).collect();
         let series = vec![Series { name: "codes", class: "issued", values }];
-        Chart { id: "c", title: "Codes", description: "Codes by day.".to_owned(), labels, series, axis }
+        let description = "Codes by day.".to_owned();
+        Chart { id: "c", title: "Codes", description, labels, series, axis, nested: true }
     }
 
     #[test]

@@ -138,6 +138,7 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
             series("verified", "verified", of(&|s| Some(s.codes.verified as f64))),
         ],
         axis: Axis::Numbers,
+        nested: true,
     };
     let success = Chart {
         id: "success",
@@ -147,11 +148,12 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
         labels: labels.clone(),
         series: vec![series("success rate", "verified", of(&|s| s.codes.success_rate()))],
         axis: Axis::Shares(LEAST_SUCCESS),
+        nested: true,
     };
     let refused = Chart {
         id: "refused",
         title: "Refusals by day",
-        description: "Bars of the requests that limits refused, and before them of the locks that began."
+        description: "Bars of the requests that limits refused, and beside them of the locks that began."
             .to_owned(),
         labels,
         series: vec![
@@ -159,6 +161,7 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
             series("locks", "locked", of(&|s| Some(s.codes.locked as f64))),
         ],
         axis: Axis::Numbers,
+        nested: false,
     };
     let (codes_bars, success_lines, refused_bars) = (codes.bars(), success.lines(), refused.bars());
     vec![(codes, codes_bars), (success, success_lines), (refused, refused_bars)]
@@ -177,6 +180,7 @@ fn by_hour(summary: &Summary) -> (Chart, String) {
             values: summary.hours.iter().map(|codes| Some(*codes as f64)).collect(),
         }],
         axis: Axis::Numbers,
+        nested: true,
     };
     let svg = chart.bars();
     (chart, svg)
@@ -197,6 +201,7 @@ fn histogram(id: &'static str, title: &'static str, bounds: &[u64], times: &Time
             values: times.buckets.iter().map(|n| Some(*n as f64)).collect(),
         }],
         axis: Axis::Numbers,
+        nested: true,
     };
     let svg = chart.bars();
     (chart, svg)
