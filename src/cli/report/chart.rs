@@ -273,6 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn bars_that_are_no_part_of_each_other_stand_side_by_side() {
+        let mut chart = chart(vec![Some(2.0)], Axis::Numbers);
+        chart.series.push(Series { name: "locks", class: "locked", values: vec![Some(3.0)] });
+        let places = |svg: &str| -> Vec<String> {
+            let bars = svg.split(" x=\"").skip(1).filter(|rest| rest.contains("<title>2026"));
+            bars.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+        };
+        let nested = places(&chart.bars());
+        assert_eq!(nested.first(), nested.get(1));
+        chart.nested = false;
+        let beside = places(&chart.bars());
+        assert_ne!(beside.first(), beside.get(1));
+    }
+
+    #[test]
     fn a_line_is_broken_where_nothing_is_known() {
         let svg = chart(vec![Some(1.0), Some(0.5), None, Some(1.0)], Axis::Shares(0.9)).lines();
         let path = svg.split(" d=\"").nth(1).unwrap().split('"').next().unwrap();
