@@ -84,6 +84,16 @@ impl Bucket {
         (opens > now).then_some(opens)
     }
 
+    /// Says how many events there were up to `at`, of which no more is known.
+    pub fn set_earlier(&mut self, take: &Take, number: u32, at: Timestamp) {
+        self.times.retain(|time| *time > at);
+        let room = (take.max as usize).saturating_sub(self.times.len()).min(number as usize);
+        for _ in 0..room {
+            self.times.push_front(at);
+        }
+        self.expires_at = self.expires_at.max(at.plus(take.per));
+    }
+
     /// Counts one event, and forgets what can no longer decide. Tells which event it is in the window
     /// that ends with it, from 1.
     pub fn record(&mut self, take: &Take, now: Timestamp) -> u32 {

@@ -164,11 +164,13 @@ fn links_between_pages_lead_somewhere() {
         "CHANGELOG.md",
         "docs/alerts.md",
         "docs/audit.md",
+        "docs/cli/policy-changes.md",
         "docs/dashboards.md",
         "docs/errors.md",
         "docs/logs.md",
         "docs/metrics.md",
         "docs/policy.md",
+        "docs/policy-tests.md",
         "docs/tracing.md",
         "docs/threat-model.md",
     ];

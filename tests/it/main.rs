@@ -31,6 +31,7 @@ mod logs;
 mod no_way_in;
 mod operating;
 mod other_methods;
+mod policy_tools;
 mod races;
 mod reload;
 mod reload_promise;
