@@ -1,7 +1,7 @@
 # `make demo` shows the whole flow, `make test` proves it. Both do their own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs lint unit bench mutants deny dashboards pictures clean
+.PHONY: help demo test needs lint unit release bench mutants deny dashboards chart pictures clean
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -31,6 +31,9 @@ lint:
 unit:
 	$(CARGO) test --locked
 
+release: ## Build the release twice, the second time laid out for what ran under load: target/trained/otp-sidecar.
+	@scripts/build-release.sh $(ARGS)
+
 bench: ## Measure the parts, then the whole beside its peers.
 	$(CARGO) bench --locked
 	@scripts/bench-whole.sh --idle 9000 $(ARGS)
@@ -49,6 +52,9 @@ deny: ## Check licences, banned crates and sources; then advisories, whose datab
 dashboards: ## Write dashboards/*.json from dashboards/src.
 	@python3 dashboards/src/generate.py
 
+chart: ## Copy rules, dashboards and the shipped policy into the chart.
+	@scripts/chart-files.sh
+
 DRAW := dashboards/draw
 DRAWN_FROM := $(CURDIR)/target/dashboards.json
 
@@ -61,4 +67,4 @@ pictures: needs ## Draw docs/pictures from a longer run of the dashboards' test;
 
 clean: ## Remove what was built and installed here.
 	$(CARGO) clean
-	rm -rf tests/.venv tests/backends/node/node_modules dashboards/draw/node_modules mutants.out mutants.out.old
+	rm -rf tests/.venv tests/backends/node/node_modules examples/express-wallet/node_modules dashboards/draw/node_modules mutants.out mutants.out.old

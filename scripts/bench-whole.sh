@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
 # Compares the release build with HAProxy, nginx and a bare hyper proxy: CPU time per request, and memory
-# with idle connections. Installs what is missing (apt). Further arguments go to benches/whole/compare.py.
+# with idle connections. Installs what is missing (apt). With --trained as the first argument the build of
+# scripts/build-release.sh is compared, too. Further arguments go to benches/whole/compare.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+with_trained=
+if [ "${1:-}" = --trained ]; then
+  with_trained=yes
+  shift
+fi
 
 wanted=()
 command -v haproxy >/dev/null || wanted+=(haproxy)
@@ -21,6 +28,11 @@ CARGO_TARGET_DIR=$target/peers cargo build --release --manifest-path benches/who
 
 export JWT_SECRET=a-secret-for-measuring-that-is-long-enough
 # No mail is sent: nothing here asks for a code.
-exec python3 benches/whole/compare.py --peers "$target/peers/release" --sidecar "$target/release/otp-sidecar serve \
-  --listen LISTEN --admin-listen ADMIN --upstream http://BACKEND --policies policies \
-  --smtp smtp://127.0.0.1:1?tls=none --mail-from otp@example.com" "$@"
+options="serve --listen LISTEN --admin-listen ADMIN --upstream http://BACKEND --policies policies \
+  --smtp smtp://127.0.0.1:1?tls=none --mail-from otp@example.com"
+sidecars=(--sidecar "$target/release/otp-sidecar $options")
+if [ "$with_trained" ]; then
+  scripts/build-release.sh
+  sidecars+=(--trained "$target/trained/otp-sidecar $options")
+fi
+exec python3 benches/whole/compare.py --peers "$target/peers/release" "${sidecars[@]}" "$@"

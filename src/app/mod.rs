@@ -5,11 +5,14 @@
 //! listener, reloads, key sets, signals. A scrape, a TLS handshake with a relay or the compilation of
 //! a large policy never delays a payment.
 
+pub mod direct;
 pub mod host;
 pub mod lines;
 pub mod mail;
 pub mod operator;
 pub mod policies;
+pub mod reports;
+pub mod rulebook;
 pub mod state;
 pub mod traffic;
 
@@ -23,12 +26,14 @@ use tokio::sync::watch;
 
 use crate::config::{Config, StateTarget};
 use crate::domain::code::Entropy;
+use crate::domain::id::InstanceId;
 use crate::domain::keyring::{KeyId, Keyring};
 use crate::domain::time::Clock;
 use crate::enforce::{Enforcer, Parts};
 use crate::identity::jwks::JwksRegistry;
 use crate::proxy::upstream::{Upstream, UpstreamSettings};
 use crate::server::admin;
+use crate::server::admin::operations::Operations;
 use crate::server::admin::routes::Admin;
 use crate::server::listener::ListenerSettings;
 use crate::store::contract::{Ledger, Outbox, Store};
@@ -44,6 +49,7 @@ use host::{OsEntropy, SystemClock};
 use mail::MailService;
 use operator::Operator;
 use policies::Policies;
+use reports::Reports;
 use traffic::{Traffic, TrafficRuntime};
 
 /// How many messages may wait. At a few KiB each this bounds the memory that a dead relay can cost.
@@ -71,6 +77,7 @@ pub struct App {
     ledger: Arc<dyn Ledger>,
     telemetry: Arc<Telemetry>,
     exporter: Option<Exporter>,
+    instance: InstanceId,
     drain: Duration,
 }
 
@@ -84,6 +91,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let keyring = Arc::new(keyring(&config, entropy.as_ref())?);
+        let instance = InstanceId::mint(entropy.as_ref());
         let telemetry = Arc::new(telemetry(&config, &keyring, &clock)?);
 
         let (tracer, exporter) = tracing_of(&config, &telemetry)?;
@@ -107,6 +115,12 @@ impl App {
 
         let code_keys: Vec<String> = keyring.ids().map(|kid| kid.as_str().to_owned()).collect();
         let code_key_prints = keyring.prints().map(|print| print.as_str().to_owned()).collect();
+        let operations = Operations {
+            store: Arc::clone(&store),
+            rulebook: Arc::clone(&policies) as _,
+            keyring: Some(Arc::clone(&keyring)),
+            telemetry: Arc::clone(&telemetry),
+        };
         let enforcer = Enforcer::new(Parts {
             policy: handle,
             store: Arc::clone(&store) as _,
@@ -144,6 +158,7 @@ impl App {
             code_keys,
             code_key_prints,
             clock,
+            operations,
         });
         let drain = config.drain;
         Ok(Self {
@@ -158,6 +173,7 @@ impl App {
             ledger,
             telemetry,
             exporter,
+            instance,
             drain,
         })
     }
@@ -187,6 +203,7 @@ impl App {
         let (traffic_addr, admin_addr) = (self.traffic_addr()?, self.admin_addr()?);
         let admin_listener = TcpListener::from_std(self.admin_listener)?;
         let (stop_admin, mut admin_stops) = watch::channel(false);
+        let reports = Reports::start(Arc::clone(&self.ledger), Arc::clone(&self.telemetry), self.instance);
         let store = tokio::spawn(state::watch(self.ledger, Arc::clone(&self.admin.telemetry)));
         let admin = tokio::spawn(admin::run(admin_listener, self.admin, async move {
             let _ended = admin_stops.wait_for(|stop| *stop).await;
@@ -215,6 +232,7 @@ impl App {
         if let Some(exporter) = exporter {
             exporter.stop(FLUSH).await;
         }
+        reports.stop().await;
         watching.abort();
         keys.abort();
         store.abort();
@@ -262,7 +280,8 @@ fn listener_settings(config: &Config) -> ListenerSettings {
 }
 
 fn telemetry(config: &Config, keyring: &Keyring, clock: &Arc<dyn Clock>) -> anyhow::Result<Telemetry> {
-    let telemetry = Telemetry::new(keyring.pseudonyms()).context("the metrics are inconsistent")?;
+    let telemetry =
+        Telemetry::new(keyring.pseudonyms(), Arc::clone(clock)).context("the metrics are inconsistent")?;
     match &config.audit {
         Some(settings) => Ok(telemetry.auditing(settings, Arc::clone(clock))?),
         None => Ok(telemetry),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::rulebook;
 use crate::domain::id::Purpose;
 use crate::domain::time::{Clock, Timestamp};
 use crate::enforce::handle::{InForce, PolicyHandle};
@@ -16,6 +17,7 @@ use crate::policy::reasons;
 use crate::policy::snapshot::{Action, PolicySnapshot};
 use crate::reload::{self, Outcome, ReloadReport, Reloader, Status, Subscriber, Trigger, watcher};
 use crate::server::admin::health::PolicyState;
+use crate::server::admin::operations::rules::{Rulebook, Rules};
 use crate::telemetry::event::Event;
 use crate::telemetry::metrics::{KnownLabels, KnownRoute};
 use crate::telemetry::recorder::Telemetry;
@@ -96,6 +98,12 @@ impl Policies {
             std::future::pending::<()>().await;
         };
         tokio::join!(watcher::run(Arc::clone(&self.reloader)), by_signal);
+    }
+}
+
+impl Rulebook for Policies {
+    fn rules(&self) -> Arc<Rules> {
+        Arc::new(rulebook::rules(&self.handle.current().snapshot))
     }
 }
 

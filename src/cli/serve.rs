@@ -52,18 +52,22 @@ fn serve(config: Config) -> ExitCode {
     })
 }
 
-/// Completes at SIGTERM or SIGINT; never, if the system lets neither be watched.
-pub(super) async fn asked_to_stop() {
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+/// Completes at SIGTERM or SIGINT; never, if the system lets neither be watched. They are watched from
+/// this call on, not from the first poll: nothing may be told to be ready that would die of them.
+pub(super) fn asked_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(error = %error, "signals cannot be watched: stop this process by SIGKILL");
-            std::future::pending::<()>().await;
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(error = %error, "signals cannot be watched: stop this process by SIGKILL");
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::access::{FlagProblem, KeyFlags, StateFlags};
 use super::audit::AuditFlags;
 use super::mail::MailFlags;
 use super::secret::CodeKeys;
@@ -36,27 +37,17 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
     pub policies: PathBuf,
 
-    /// Where state is kept: memory (one replica, lost at a restart), redis://user:pass@host:6379/0,
-    /// rediss:// (TLS; more with ?ca=FILE, ?cert=FILE&key=FILE) or redis+unix:///path?db=0&user=…&pass=….
-    #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
-    pub state: Option<String>,
-
-    /// A file with what --state would say, so that a password shows in no process list.
-    #[arg(long, env = "OTP_SIDECAR_STATE_FILE", value_name = "FILE")]
-    pub state_file: Option<PathBuf>,
+    /// The state.
+    #[command(flatten)]
+    pub state: StateFlags,
 
     /// The mail relay.
     #[command(flatten)]
     pub mail: MailFlags,
 
-    /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
-    /// [default: generated with --state memory, required otherwise].
-    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS", value_name = "KEYS", hide_env_values = true)]
-    pub code_keys: Option<String>,
-
-    /// A file with what --code-keys would say.
-    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS_FILE", value_name = "FILE")]
-    pub code_keys_file: Option<PathBuf>,
+    /// The keys of the codes.
+    #[command(flatten)]
+    pub keys: KeyFlags,
 
     /// How long a call of the store may take; then intercepted routes answer 503.
     #[arg(long, env = "OTP_SIDECAR_STORE_DEADLINE", default_value = "250ms", value_name = "TIME")]
@@ -112,15 +103,13 @@ impl ServeFlags {
             admin_token_file: None,
             upstream: Some(upstream),
             policies,
-            state: None,
-            state_file: None,
+            state: StateFlags::default(),
             mail: MailFlags {
                 smtp: Some(smtp),
                 smtp_file: None,
                 mail_from: Some(text("otp@wallet.example")),
             },
-            code_keys: None,
-            code_keys_file: None,
+            keys: KeyFlags::default(),
             store_deadline: text("250ms"),
             upstream_timeout: text("30s"),
             connect_timeout: text("1s"),
@@ -141,6 +130,10 @@ pub(super) struct Problems(pub(super) Vec<String>);
 impl Problems {
     pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
+    }
+
+    pub(super) fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
+        result.map_err(|(flag, problem)| self.0.push(format!("--{flag}: {problem}"))).ok()
     }
 }
 
@@ -166,11 +159,10 @@ impl ServeFlags {
                 target::upstream,
             ),
         );
-        let state = either(p, "state", self.state, self.state_file)
-            .map_or(Some(StateTarget::Memory), |text| p.take("state", target::state(&text)));
+        let state = p.note(self.state.target()).map(|state| state.unwrap_or(StateTarget::Memory));
         let mail = self.mail.check(p, env);
-        let keys = either(p, "code-keys", self.code_keys, self.code_keys_file);
-        let code_keys = p.take("code-keys", check_keys(keys, state.as_ref()));
+        let keys = p.note(self.keys.text());
+        let code_keys = keys.and_then(|keys| p.take("code-keys", check_keys(keys, state.as_ref())));
         let times = [
             ("store-deadline", &self.store_deadline),
             ("upstream-timeout", &self.upstream_timeout),
@@ -220,24 +212,6 @@ impl ServeFlags {
             Some(config) if problems.0.is_empty() => Ok(config),
             _ => Err(problems.0),
         }
-    }
-}
-
-/// A secret is given by a flag or by a file, not by both.
-pub(super) fn either(
-    problems: &mut Problems,
-    flag: &str,
-    value: Option<String>,
-    file: Option<PathBuf>,
-) -> Option<Zeroizing<String>> {
-    match (value, file) {
-        (Some(_), Some(_)) => {
-            problems.0.push(format!("--{flag}: given together with --{flag}-file; leave one of them out"));
-            None
-        }
-        (Some(value), None) => Some(Zeroizing::new(value)),
-        (None, Some(path)) => problems.take(&format!("{flag}-file"), secret::from_file(&path)),
-        (None, None) => None,
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Mail;
-use super::flags::{Problems, either};
+use super::access::either;
+use super::flags::Problems;
 use crate::delivery::target::{SmtpTarget, parse_smtp};
 
 /// The relay and the sender, as `serve` and `mail test` take them.
@@ -39,7 +40,7 @@ impl MailFlags {
 
     /// Checks the flags among others.
     pub(super) fn check(self, problems: &mut Problems, env: &dyn Fn(&str) -> Option<String>) -> Option<Mail> {
-        let text = either(problems, "smtp", self.smtp, self.smtp_file)?;
+        let text = problems.note(either("smtp", self.smtp, self.smtp_file))??;
         let relay = parse_smtp(&text, env).map_err(|problem| problem.to_string());
         let relay = problems.take("smtp", relay)?;
         problems.take("mail-from", sender(relay, self.mail_from, env))

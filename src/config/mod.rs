@@ -1,6 +1,7 @@
 //! Settings that need a restart: flags of `serve`, each also an environment variable. Everything an
 //! operator tunes while the sidecar runs is policy, not here.
 
+pub mod access;
 pub mod audit;
 pub mod duration;
 pub mod flags;

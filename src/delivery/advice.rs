@@ -181,6 +181,9 @@ fn refused(target: &SmtpTarget, step: Step, code: u16, enhanced: &str) -> Vec<St
         (Step::Tls, ..) => {
             one("The relay offers STARTTLS and then refuses it: its own certificate is probably not set up.")
         }
+        (Step::MailFrom, 400..=499, _) => one(
+            "The relay takes nothing for now: a rate limit, or trouble of its own. Try again in some minutes.",
+        ),
         (Step::MailFrom, ..) => vec![
             "The relay does not let this login send as that address: set --mail-from to the account's own \
              address, or allow the alias there."

@@ -80,6 +80,11 @@ impl LimitName {
     pub fn resend_cooldown() -> Self {
         Self(Arc::from("resend-cooldown"))
     }
+
+    /// The name under which comparisons that operators ask for are counted. No policy can use it.
+    pub fn explain_code() -> Self {
+        Self(Arc::from("-explain-code"))
+    }
 }
 
 fn is_policy_name(text: &str) -> bool {
@@ -165,6 +170,30 @@ impl fmt::Debug for RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// One process, from its start to its end. It says nothing about where it runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(Arc<str>);
+
+impl InstanceId {
+    /// Mints 128 random bits.
+    pub fn mint(entropy: &dyn Entropy) -> Self {
+        Self(Arc::from(random_hex(entropy).as_str()))
+    }
+
+    /// Takes an id that this program minted earlier.
+    ///
+    /// # Errors
+    /// When the text is not 32 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        RequestId::parse(text).map(|RequestId(digits)| Self(digits))
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -52,6 +52,22 @@ impl KeyId {
         &self.0
     }
 
+    /// Takes a name as it is stored beside a digest: with a print of the key, or without from an older version.
+    ///
+    /// # Errors
+    /// When it has neither form.
+    pub fn stored(text: &str) -> Result<Self, InvalidId> {
+        match text.split_once('.') {
+            None => Self::parse(text),
+            Some((name, print)) => {
+                let is_print = print.len() == 8 && print.bytes().all(|b| b.is_ascii_hexdigit());
+                Self::parse(name).ok().filter(|_| is_print).map(|_| Self(text.into())).ok_or(InvalidId {
+                    expected: "the name of a key, perhaps with a point and 8 hexadecimal digits",
+                })
+            }
+        }
+    }
+
     /// The name with a print of the key: two keys under one name, which replicas have when each made its
     /// own, are told apart by it. It says nothing of the key, being derived one way.
     fn with_print(&self, secret: &[u8; 32]) -> Self {
@@ -190,6 +206,19 @@ mod tests {
         }
         for bad in ["", "a:b", "a b", "ä", &"a".repeat(17)] {
             assert!(KeyId::parse(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_stored_name_of_a_key_has_its_print_or_none() {
+        for good in ["a", "k1.1f2e3d4c"] {
+            assert_eq!(KeyId::stored(good).unwrap().as_str(), good);
+        }
+        for print in ring(&["b"]).prints() {
+            assert_eq!(KeyId::stored(print.as_str()).as_ref(), Ok(print));
+        }
+        for bad in ["", ".1f2e3d4c", "k1.", "k1.1f2e3d4", "k1.1f2e3d4x", "k1.1f2e3d4c.5"] {
+            assert!(KeyId::stored(bad).is_err(), "{bad:?} was taken");
         }
     }
 

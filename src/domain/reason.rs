@@ -4,7 +4,7 @@
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
         /// Why a request on an intercepted route ended as it did.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
             $($(#[$doc])* $variant,)*
         }
@@ -18,6 +18,11 @@ macro_rules! reasons {
                 match self {
                     $(Self::$variant => $word,)*
                 }
+            }
+
+            /// The reason of this word.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
             }
         }
     };
@@ -100,5 +105,9 @@ mod tests {
     fn every_reason_has_a_word_of_its_own() {
         let words: std::collections::HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         assert_eq!(words.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(*reason));
+        }
+        assert_eq!(Reason::parse("none of them"), None);
     }
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::challenge::Challenge;
 use super::id::{LimitName, Purpose, Reference};
+use super::ledger::counts::CountBook;
+use super::ledger::trail::{Record, Trail};
 use super::lockout::Account;
 use super::subject::Subject;
 use super::tally::Tally;
@@ -17,6 +19,9 @@ pub struct State {
     pub(super) accounts: HashMap<(Subject, Purpose), Account>,
     pub(super) challenges: HashMap<(Subject, Reference), Challenge>,
     pub(super) pending: HashMap<(Subject, Purpose), Reference>,
+    pub(super) trail: Trail,
+    /// What is counted for reports.
+    pub counts: CountBook,
 }
 
 /// How much there is of what operators watch.
@@ -89,6 +94,12 @@ impl State {
         }
     }
 
+    /// Forgets what a limit has counted, and tells how many events of it would still have counted.
+    pub(super) fn forget(&mut self, take: &Take, now: Timestamp) -> u32 {
+        let bucket = self.buckets.remove(&(take.limit.clone(), take.owner.clone()));
+        bucket.map_or(0, |bucket| bucket.used(take, now))
+    }
+
     /// A challenge that is still remembered.
     pub fn challenge(&self, subject: &Subject, reference: &Reference, now: Timestamp) -> Option<&Challenge> {
         self.challenges
@@ -132,6 +143,13 @@ impl State {
         let challenges = &self.challenges;
         self.pending
             .retain(|(subject, _), reference| challenges.contains_key(&(subject.clone(), reference.clone())));
+        self.trail.sweep(now);
+        self.counts.sweep(now);
+    }
+
+    /// The newest operations, newest first: about this subject, or all.
+    pub fn operations(&self, limit: usize, subject: Option<&Subject>, now: Timestamp) -> Vec<Record> {
+        self.trail.newest(limit, subject, now)
     }
 
     /// How much there is now.

@@ -100,6 +100,12 @@ pub fn mask_address(address: &str) -> String {
     }
 }
 
+/// A line of text with every word that looks like an address masked.
+pub fn mask_addresses(text: &str) -> String {
+    let word = |word: &str| if word.contains('@') { mask_address(word) } else { word.to_owned() };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// A client's address as limits count it: IPv4 as it is, IPv6 by its /64 network, because one
 /// customer usually holds that many addresses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,6 +184,14 @@ mod tests {
         {
             assert_eq!(mask_address(address), masked);
         }
+    }
+
+    #[test]
+    fn addresses_within_a_text_are_masked_and_the_rest_stays() {
+        let text = "called by jane@example.com, ticket 4711";
+        assert_eq!(mask_addresses(text), "called by j***@example.com, ticket 4711");
+        assert_eq!(mask_addresses("a@b,c@d"), "a***@d");
+        assert_eq!(mask_addresses("  none "), "  none ");
     }
 
     #[test]

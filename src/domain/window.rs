@@ -94,6 +94,17 @@ impl Bucket {
         self.expires_at = self.expires_at.max(at.plus(take.per));
     }
 
+    /// How many events are in the window that ends now.
+    pub fn used(&self, take: &Take, now: Timestamp) -> u32 {
+        let left_behind = self.times.partition_point(|time| time.plus(take.per) <= now);
+        u32::try_from(self.times.len() - left_behind).unwrap_or(u32::MAX)
+    }
+
+    /// When the latest event leaves the window, if that is still to come.
+    pub fn empty_at(&self, take: &Take, now: Timestamp) -> Option<Timestamp> {
+        self.times.back().map(|latest| latest.plus(take.per)).filter(|end| *end > now)
+    }
+
     /// Counts one event, and forgets what can no longer decide. Tells which event it is in the window
     /// that ends with it, from 1.
     pub fn record(&mut self, take: &Take, now: Timestamp) -> u32 {
@@ -101,8 +112,7 @@ impl Bucket {
         let surplus = self.times.len().saturating_sub(take.max as usize);
         self.times.drain(..surplus);
         self.expires_at = now.plus(take.per);
-        let left_behind = self.times.partition_point(|time| time.plus(take.per) <= now);
-        u32::try_from(self.times.len() - left_behind).unwrap_or(u32::MAX)
+        self.used(take, now)
     }
 }
 
@@ -133,6 +143,20 @@ mod tests {
         assert_eq!(bucket.full_until(&take, at(100)), None);
         bucket.record(&take, at(100));
         assert_eq!(bucket.full_until(&take, at(101)), Some(at(199)));
+    }
+
+    #[test]
+    fn what_was_counted_before_more_is_known_takes_room_and_leaves_it_together() {
+        let (mut bucket, take) = (Bucket::default(), take(3, 100));
+        bucket.record(&take, at(50));
+        bucket.set_earlier(&take, 2, at(9));
+        assert_eq!((bucket.full_until(&take, at(60)), bucket.used(&take, at(60))), (Some(at(109)), 3));
+        assert_eq!((bucket.full_until(&take, at(109)), bucket.used(&take, at(109))), (None, 1));
+        bucket.set_earlier(&take, 1, at(9));
+        assert_eq!((bucket.full_until(&take, at(60)), bucket.used(&take, at(60))), (None, 2));
+        bucket.set_earlier(&take, 9, at(9));
+        assert_eq!(bucket.used(&take, at(60)), 3, "what is newer stays");
+        assert_eq!(bucket.expires_at, at(150));
     }
 
     #[test]

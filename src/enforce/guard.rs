@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
 use http_body::Body as _;
+use tokio::time::Instant;
 
 use super::audit::Allowed;
 use super::context::Context;
@@ -19,7 +20,7 @@ use crate::policy::snapshot::Action;
 use crate::policy::{judge, limit};
 use crate::proxy::body::{Body, CollectError, collect};
 use crate::proxy::forward::Care;
-use crate::proxy::headers;
+use crate::proxy::headers::{self, Survey};
 use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::StoreError;
 use crate::telemetry::event::Event;
@@ -171,7 +172,9 @@ impl Enforcer {
     }
 
     fn prepared(&self, context: &Context, mut request: Request<Body>) -> Request<Body> {
-        headers::prepare_request(request.headers_mut(), &context.in_force.forwarding(context.peer));
+        let survey = Survey::of(request.headers());
+        let forwarding = context.in_force.forwarding(context.peer);
+        headers::prepare_request(request.headers_mut(), survey, &forwarding);
         for name in &context.in_force.snapshot.identity.strip {
             request.headers_mut().remove(name);
         }
@@ -185,10 +188,11 @@ impl Enforcer {
         admission: Admission,
         mut request: Box<Request<Body>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
         let call = trace.call(request.method(), &self.upstream_address);
         trace.hand_on(call.as_ref(), request.headers_mut());
-        let result = self.parts.upstream.forward(admission, request, care).await;
+        let result = self.parts.upstream.forward(admission, request, care, since).await;
         if let Some(call) = call {
             match &result {
                 Ok(response) => call.answered(response.status()),
@@ -207,8 +211,8 @@ impl Enforcer {
         care: Care,
     ) -> Result<Response<Body>, UpstreamError> {
         context.trace.let_through();
-        let begun = std::time::Instant::now();
-        let result = self.ask_upstream(&context.trace, admission, Box::new(request), care).await;
+        let begun = Instant::now();
+        let result = self.ask_upstream(&context.trace, admission, Box::new(request), care, begun).await;
         let word = result.as_ref().err().map(failure);
         self.parts.telemetry.upstream(Some(&context.route.name), begun.elapsed(), word);
         if let Err(error) = &result {

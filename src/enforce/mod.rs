@@ -17,10 +17,11 @@ pub mod verify;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::domain::code::Entropy;
 use crate::domain::id::RequestId;
@@ -30,6 +31,7 @@ use crate::policy::decision::{Admission, Denial};
 use crate::policy::find::Found;
 use crate::proxy::body::Body;
 use crate::proxy::forward::Care;
+use crate::proxy::headers::{Mark, Survey};
 use crate::proxy::upstream::{Target, Upstream, UpstreamError};
 use crate::proxy::{head, headers};
 use crate::store::contract::{Challenges, Outbox};
@@ -70,6 +72,13 @@ pub struct Parts {
     pub max_body: usize,
     /// How long such a body may take to arrive.
     pub body_timeout: Duration,
+}
+
+/// What is known of a request since its head was read.
+#[derive(Debug, Clone, Copy)]
+struct Arrived {
+    begun: Instant,
+    survey: Survey,
 }
 
 /// Decides on requests and carries the decisions out.
@@ -115,26 +124,29 @@ impl Enforcer {
         trace: &Trace,
     ) -> Response<Body> {
         let begun = Instant::now();
-        if let Err(problem) =
-            head::check(request.method(), request.uri(), request.version(), request.headers())
-        {
-            let denial = Denial::InvalidRequest(problem.details().to_owned());
-            return self.refuse_unread(&in_force, &request, denial, begun);
-        }
+        let checked = head::check(request.method(), request.uri(), request.version(), request.headers());
+        let arrived = match checked {
+            Ok(survey) => Arrived { begun, survey },
+            Err(problem) => {
+                let denial = Denial::InvalidRequest(problem.details().to_owned());
+                return self.refuse_unread(&in_force, &request, denial, begun);
+            }
+        };
         // Everything but passing traffic is boxed: this future is moved for each request.
         let found = in_force.snapshot.find(request.method(), request.uri().path(), request.headers());
         match found {
             Found::Unguarded(admission) => {
-                self.pass(&in_force, admission, request, peer.ip(), trace, begun).await
+                self.pass(&in_force, admission, request, peer.ip(), trace, arrived).await
             }
             Found::OtherMethod { admission, spelling } => match other_method(&mut request, &spelling) {
-                Ok(()) => Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, begun)).await,
+                Ok(()) => Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, arrived)).await,
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
             Found::Preflight { admission, spelling } => match preflight(&request, &spelling) {
                 Ok(request) => {
                     let request = Box::new(request);
-                    Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, begun)).await
+                    let arrived = Arrived { begun, survey: Survey::of(request.headers()) };
+                    Box::pin(self.pass(&in_force, admission, request, peer.ip(), trace, arrived)).await
                 }
                 Err(denial) => self.refuse_unread(&in_force, &request, denial, begun),
             },
@@ -172,14 +184,16 @@ impl Enforcer {
         mut request: Box<Request<Body>>,
         peer: IpAddr,
         trace: &Trace,
-        begun: Instant,
+        arrived: Arrived,
     ) -> Response<Body> {
+        let Arrived { begun, survey } = arrived;
         let method = request.method().clone();
         let forwarding = in_force.forwarding(peer);
-        let origin = request.headers().get(http::header::ORIGIN).cloned();
-        headers::prepare_request(request.headers_mut(), &forwarding);
+        let has_origin = survey.has(Mark::Origin);
+        let origin = has_origin.then(|| request.headers().get(http::header::ORIGIN).cloned()).flatten();
+        headers::prepare_request(request.headers_mut(), survey, &forwarding);
         let telemetry = &self.parts.telemetry;
-        let forwarded = self.ask_upstream(trace, admission, request, Care::Plain).await;
+        let forwarded = self.ask_upstream(trace, admission, request, Care::Plain, begun).await;
         let took = begun.elapsed();
         let response = match forwarded {
             Ok(response) => {

@@ -114,6 +114,9 @@ pub enum IdentitySetupError {
     /// The key is not usable.
     #[error("identity.jwt.key: {0}")]
     Key(#[from] InvalidKey),
+    /// There is no key.
+    #[error("identity.jwt.key was not read")]
+    NoKey,
     /// The URL is not usable.
     #[error("identity.jwt.key.jwks_url must be http:// or https://, without user name and password")]
     Url,
@@ -267,10 +270,11 @@ impl Keys {
         if is_mixed && (has_secret || !matches!(source, KeySource::Jwks(_))) {
             return Err(IdentitySetupError::MixedAlgorithms);
         }
-        if has_secret != wants_secret {
+        if has_secret != wants_secret && !matches!(source, KeySource::Unread) {
             return Err(IdentitySetupError::KindOfKey);
         }
         match source {
+            KeySource::Unread => Err(IdentitySetupError::NoKey),
             KeySource::Secret(secret) => Ok(Self::Fixed(Key::secret(secret)?)),
             KeySource::PublicPem(pem) => Ok(Self::Fixed(Key::public_pem(pem, kind)?)),
             KeySource::Jwks(url) => {

@@ -108,6 +108,8 @@ codes! {
     Origin = "P0210",
     /// Not an `http` or `https` URL.
     Url = "P0211",
+    /// Not a share such as `1%`.
+    Share = "P0212",
     /// A limit that nothing defines.
     UnknownLimit = "P0301",
     /// A purpose that nothing defines.
@@ -158,10 +160,18 @@ codes! {
     IdleLimit = "W0102",
     /// A limit by address although no proxy is trusted.
     ClientWithoutProxies = "W0103",
+    /// A purpose of which a caller can have codes sent without end.
+    EndlessCodes = "W0104",
+    /// A limit that is to count failures but counts every request.
+    CountsAll = "W0105",
     /// A purpose that no route issues or sends codes for.
     IdlePurpose = "W0201",
     /// A lockout or a code whose numbers defeat each other.
     IdleRule = "W0202",
+    /// A lock that is over before what it is to protect.
+    ShortLock = "W0203",
+    /// A purpose whose codes no route takes.
+    UncheckedPurpose = "W0204",
     /// An HMAC secret shorter than 32 bytes.
     ShortSecret = "W0401",
     /// A key set that is fetched without TLS.
@@ -172,6 +182,8 @@ codes! {
     Bodiless = "W0601",
     /// A path under `unprotect` that is still protected.
     StillProtected = "W0602",
+    /// One of several `verify` routes that takes codes of every purpose.
+    TakesAll = "W0603",
 }
 
 impl Code {
@@ -374,6 +386,18 @@ impl<'a> Collector<'a> {
         let index = self.found.len();
         self.found.push(diagnostic);
         &mut self.found[index]
+    }
+
+    /// How many problems were reported so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Adds to the advice of the latest problem where its bound comes from.
+    pub fn cite(&mut self, source: &str) {
+        if let Some(advice) = self.found.last_mut().and_then(|latest| latest.advice.as_mut()) {
+            advice.push_str(&format!(" ({source})"));
+        }
     }
 
     /// Whether anything was reported that stops the set from being used.

@@ -1,6 +1,7 @@
 //! YAML in, decisions out. Pure: no I/O, no clock, no randomness but what is passed in, no metrics.
 
 pub mod body;
+pub mod budget;
 pub mod caller;
 pub mod compile;
 pub mod coverage;
@@ -24,8 +25,10 @@ pub mod reasons;
 pub mod replay;
 pub mod route;
 pub mod scalar;
+pub mod share;
 pub mod scenario;
 pub mod snapshot;
+pub mod standards;
 pub mod status;
 pub mod template;
 pub mod verify;

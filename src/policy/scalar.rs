@@ -11,6 +11,7 @@ use super::diagnostic::{Code, Collector};
 use super::document::tree::Text;
 use super::field::{Field, Source};
 use super::nearest::suggestion;
+use super::share::Share;
 use super::snapshot::Network;
 use crate::domain::id::InvalidId;
 
@@ -69,6 +70,23 @@ pub fn show_span(span: Duration) -> String {
         }
     }
     format!("{seconds}s")
+}
+
+/// A share such as `1%` or `0.25%`.
+pub fn share(text: &Text, out: &mut Collector<'_>) -> Option<Share> {
+    let share = Share::parse(&text.text);
+    if share.is_none() {
+        let split = text.text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.text.len());
+        let (number, unit) = text.text.split_at(split);
+        let is_percent = ["", "%", "percent", "pct"].contains(&unit.trim());
+        let advice = match Share::parse(&format!("{number}%")).filter(|_| is_percent) {
+            Some(meant) => format!("write `{meant}`"),
+            None => "write a number and %, such as `1%`, from 0.000001% to 100%".to_owned(),
+        };
+        out.report(Code::Share, text.at, format!("`{}` is not a share of a hundred", text.text))
+            .advise(advice);
+    }
+    share
 }
 
 /// One of a few words.

@@ -9,6 +9,7 @@ use http::Method;
 
 use super::field::Field;
 use super::route::RouteIndex;
+use super::share::Share;
 use super::template::Template;
 use crate::domain::code::Digits;
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
@@ -29,6 +30,8 @@ pub struct PolicySnapshot {
     pub audit: AuditForms,
     /// Further request headers that only an intermediary may set, lower-case.
     pub intermediary_headers: Vec<http::HeaderName>,
+    /// What `policy check` holds the set to. Serving does not depend on it.
+    pub budget: BudgetRules,
     /// The purposes, by name.
     pub purposes: BTreeMap<Purpose, Arc<PurposeRules>>,
     /// The limits, by name.
@@ -98,6 +101,8 @@ pub enum KeySource {
     PublicPem(Arc<Vec<u8>>),
     /// A JSON Web Key Set (RFC 7517) behind this URL.
     Jwks(url::Url),
+    /// A key that was not to be had where the set was only looked at. No token can be checked by it.
+    Unread,
 }
 
 impl std::fmt::Debug for KeySource {
@@ -106,6 +111,7 @@ impl std::fmt::Debug for KeySource {
             Self::Secret(_) => f.write_str("Secret(***)"),
             Self::PublicPem(_) => f.write_str("PublicPem"),
             Self::Jwks(url) => write!(f, "Jwks({url})"),
+            Self::Unread => f.write_str("Unread"),
         }
     }
 }
@@ -130,6 +136,21 @@ pub enum CorsRules {
     Origins(Vec<String>),
 }
 
+/// `budget`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetRules {
+    /// How likely it may be that a code of one subject is guessed within a year.
+    pub per_subject_year: Share,
+    /// How many right codes of each purpose an owner is assumed to enter in any 24 hours.
+    pub owner_codes_per_day: u32,
+}
+
+impl Default for BudgetRules {
+    fn default() -> Self {
+        Self { per_subject_year: Share::ONE_PERCENT, owner_codes_per_day: 10 }
+    }
+}
+
 /// One rate limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitRule {
@@ -143,6 +164,15 @@ pub struct LimitRule {
     pub by: CountedBy,
     /// What is counted.
     pub count: Count,
+}
+
+impl LimitRule {
+    /// The most events of one owner that fit into any window of this length: as many windows of its own
+    /// as cover it, each full.
+    pub fn most_in(&self, span: Duration) -> u64 {
+        let windows = span.as_millis().div_ceil(self.per.as_millis().max(1));
+        u64::from(self.max).saturating_mul(u64::try_from(windows).unwrap_or(u64::MAX))
+    }
 }
 
 /// `by` of a limit.

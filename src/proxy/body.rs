@@ -11,6 +11,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use super::bell;
 use super::pool::Lease;
 use super::upgrade::Tunnel;
 use super::upload::{Progress, Upload};
@@ -159,10 +160,17 @@ struct Download {
 
 impl Download {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        let polled = bell::take(
+            &mut self.incoming,
+            |incoming| Pin::new(incoming).poll_frame(cx),
+            Incoming::is_end_stream,
+        );
         match &polled {
             Poll::Ready(None) => self.finish(),
-            Poll::Ready(Some(Ok(_))) if self.incoming.is_end_stream() => self.finish(),
+            // Nobody asks for what follows trailers.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() || self.incoming.is_end_stream() => {
+                self.finish();
+            }
             Poll::Ready(_) | Poll::Pending => {}
         }
         polled.map(|frame| frame.map(|f| f.map_err(BodyError::Broken)))

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -46,7 +46,8 @@ impl Upstream {
     /// Forwards a request and returns the answer as soon as its head is here.
     ///
     /// The path, the headers and the body must be those that were decided on. Hop-by-hop headers of
-    /// the answer are gone from it.
+    /// the answer are gone from it. `since` is now, or when the request came: what time an answer has is
+    /// counted from then.
     ///
     /// # Errors
     /// [`UpstreamError`] says what is known about the request.
@@ -55,17 +56,18 @@ impl Upstream {
         admission: Admission,
         mut request: Box<Request<Body>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
         let Admission { .. } = admission;
-        self.normalise(&mut request);
+        let came = self.normalise(&mut request);
         // Boxed like everything that is rare: this future is moved for each request.
-        if request.headers().contains_key(UPGRADE) {
+        if came.upgrade {
             return Box::pin(self.switch(request)).await;
         }
         if request.body().is_streamed() {
-            return Box::pin(self.forward_streamed(request, care)).await;
+            return Box::pin(self.forward_streamed(request, care, since)).await;
         }
-        self.exchange(request, None, care).await
+        self.exchange(request, None, care, since).await
     }
 
     /// Forwards a request whose body is still arriving.
@@ -73,9 +75,10 @@ impl Upstream {
         &self,
         mut request: Box<Request<Body>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
         let upload = self.watch_upload(&mut request);
-        let result = self.exchange(request, Some(&upload), care).await;
+        let result = self.exchange(request, Some(&upload), care, since).await;
         if result.is_err() {
             upload.withdraw();
         }
@@ -83,27 +86,34 @@ impl Upstream {
     }
 
     /// One Host, one framing, HTTP/1.1, and a path for a target.
-    fn normalise(&self, request: &mut Request<Body>) {
+    fn normalise(&self, request: &mut Request<Body>) -> Came {
+        let came = Came::with(request.headers());
         *request.version_mut() = Version::HTTP_11;
         if let Some(authority) = request.uri().authority() {
             let host = HeaderValue::from_str(authority.as_str()).unwrap_or_else(|_| self.host.clone());
             request.headers_mut().insert(HOST, host);
             let path = request.uri().path_and_query().cloned();
             *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        } else if !request.headers().contains_key(HOST) {
+        } else if !came.host {
             let host = self.host.clone();
             request.headers_mut().insert(HOST, host);
         }
         let length = request.body().size_hint().exact();
         let is_streamed = request.body().is_streamed();
         let headers = request.headers_mut();
-        headers.remove(CONNECTION);
+        if came.connection {
+            headers.remove(CONNECTION);
+        }
         match length {
             // A request without a body says so or says nothing; both are kept.
             Some(0) if !is_streamed => {
-                headers.remove(TRANSFER_ENCODING);
-                headers.remove(EXPECT);
-                if headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
+                if came.coding {
+                    headers.remove(TRANSFER_ENCODING);
+                }
+                if came.expect {
+                    headers.remove(EXPECT);
+                }
+                if came.length && headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") {
                     headers.remove(CONTENT_LENGTH);
                 }
             }
@@ -117,6 +127,7 @@ impl Upstream {
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
         }
+        came
     }
 
     /// Watches a body that arrives while it is forwarded. The client's `Expect: 100-continue` is the
@@ -145,9 +156,10 @@ impl Upstream {
         mut request: Box<Request<Body>>,
         upload: Option<&Arc<Progress>>,
         care: Care,
+        since: Instant,
     ) -> Result<Response<Body>, UpstreamError> {
+        let mut now = since;
         loop {
-            let now = Instant::now();
             let pooled = match care {
                 Care::Plain => now.checked_sub(USABLE).and_then(|oldest| self.pool.take(oldest)),
                 Care::Once => None,
@@ -165,6 +177,7 @@ impl Upstream {
                 Err(Failure::Timeout) => return Err(UpstreamError::Timeout(self.settings.answer_timeout)),
                 Err(Failure::Sending(failed)) => *request = again(*failed, is_reused, spare)?,
             }
+            now = Instant::now();
         }
     }
 
@@ -264,6 +277,36 @@ impl Upstream {
             let _ = connection.await;
         });
         Ok(Response::from_parts(head, Body::from(incoming)))
+    }
+}
+
+/// Which of the headers that are judged or made anew here a request came with: one pass, where most would
+/// be looked up in vain.
+#[derive(Debug, Default)]
+struct Came {
+    host: bool,
+    connection: bool,
+    coding: bool,
+    length: bool,
+    expect: bool,
+    upgrade: bool,
+}
+
+impl Came {
+    fn with(headers: &HeaderMap) -> Self {
+        let mut came = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "host" => came.host = true,
+                "connection" => came.connection = true,
+                "transfer-encoding" => came.coding = true,
+                "content-length" => came.length = true,
+                "expect" => came.expect = true,
+                "upgrade" => came.upgrade = true,
+                _ => {}
+            }
+        }
+        came
     }
 }
 

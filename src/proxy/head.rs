@@ -5,6 +5,8 @@
 use http::header::{HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
+use super::headers::{Mark, Survey};
+
 /// Why a request is refused because of its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -42,11 +44,16 @@ impl Refusal {
     }
 }
 
-/// Checks the head of a request as it arrived.
+/// Checks the head of a request as it arrived, and says which headers it has.
 ///
 /// # Errors
 /// The first reason to refuse it.
-pub fn check(method: &Method, target: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
+pub fn check(
+    method: &Method,
+    target: &Uri,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<Survey, Refusal> {
     if method == Method::CONNECT {
         return Err(Refusal::Connect);
     }
@@ -54,12 +61,15 @@ pub fn check(method: &Method, target: &Uri, version: Version, headers: &HeaderMa
         return Err(Refusal::Version);
     }
     check_target(method, target)?;
+    let survey = Survey::of(headers);
     check_host(target, version, headers)?;
-    check_framing(headers)?;
-    if headers.get_all(UPGRADE).iter().any(names_h2c) {
+    if survey.has(Mark::TransferEncoding) {
+        check_framing(headers)?;
+    }
+    if survey.has(Mark::Upgrade) && headers.get_all(UPGRADE).iter().any(names_h2c) {
         return Err(Refusal::H2c);
     }
-    Ok(())
+    Ok(survey)
 }
 
 fn check_target(method: &Method, target: &Uri) -> Result<(), Refusal> {
@@ -135,7 +145,8 @@ mod tests {
                 HeaderValue::from_str(value).unwrap(),
             );
         }
-        super::check(&Method::from_bytes(method.as_bytes()).unwrap(), &target.parse().unwrap(), version, &map)
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        super::check(&method, &target.parse().unwrap(), version, &map).map(drop)
     }
 
     #[test]

@@ -10,5 +10,6 @@ pub mod head;
 pub mod headers;
 pub mod upgrade;
 pub mod upstream;
+mod bell;
 mod pool;
 mod upload;

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::bell;
 use super::body::{Body, BodyError};
 use super::pool::{Link, Pool};
 
@@ -105,10 +106,7 @@ impl Upstream {
     /// A new connection, driven by a task of its own.
     pub(super) async fn connect(&self) -> Result<Box<Link>, UpstreamError> {
         let (sender, connection) = self.open().await?;
-        tokio::spawn(async move {
-            // What went wrong reaches whoever waits for the answer.
-            let _ = connection.await;
-        });
+        tokio::spawn(bell::drive(connection));
         let alarm = Box::pin(tokio::time::sleep(self.settings.answer_timeout));
         Ok(Box::new(Link { sender, alarm, rested_at: None, is_kept: true }))
     }

@@ -8,11 +8,23 @@ use async_trait::async_trait;
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::id::Purpose;
 use crate::domain::issue::{IssueCommand, IssueOutcome};
+use crate::domain::ledger::clear::{ClearCommand, Cleared};
+use crate::domain::ledger::counts::{AddOutcome, CountBatch, DayCounts};
+use crate::domain::ledger::day::Day;
+use crate::domain::ledger::examine::{Examination, ExamineCommand};
+use crate::domain::ledger::inventory::{Inventory, Swept};
+use crate::domain::ledger::limits::{ResetCommand, Usage};
+use crate::domain::ledger::page::{Page, PageRequest};
+use crate::domain::ledger::revoke::{RevokeCommand, Revoked};
+use crate::domain::ledger::trail::{Operation, Record};
+use crate::domain::ledger::view::{AccountView, ChallengeView, Dated, LockView};
 use crate::domain::outbox::Message;
 use crate::domain::state::Census;
+use crate::domain::subject::Subject;
 use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
 use crate::domain::verify::{SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome};
+use crate::domain::window::Take;
 
 /// An outcome, and the time on the store's clock at which it was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +109,64 @@ pub trait Ledger: Send + Sync {
 
     /// Pending codes and locked subjects of these purposes.
     async fn census(&self, purposes: &[Purpose]) -> Result<Census, StoreError>;
+
+    /// [`crate::domain::ledger::list::locks`]: subjects locked or disabled now, a page at a time. With Redis the
+    /// work of each call is bounded by the page, and the order is by purpose, shard, end of the lock.
+    async fn locks(&self, purposes: &[Purpose], page: &PageRequest) -> Result<Page<LockView>, StoreError>;
+
+    /// [`crate::domain::ledger::list::challenges`]: pending codes, a page at a time, as above.
+    async fn challenges(
+        &self,
+        purposes: &[Purpose],
+        page: &PageRequest,
+    ) -> Result<Page<ChallengeView>, StoreError>;
+
+    /// [`crate::domain::ledger::list::account`]: everything live about one subject. One entry for each purpose.
+    async fn account(
+        &self,
+        subject: &Subject,
+        purposes: &[Purpose],
+    ) -> Result<Dated<Vec<AccountView>>, StoreError>;
+
+    /// [`crate::domain::ledger::limits::usage`]: how full limits are. One entry for each take. Counts nothing.
+    async fn usage(&self, takes: &[Take]) -> Result<Dated<Vec<Usage>>, StoreError>;
+
+    /// [`crate::domain::ledger::examine::examine`]: stored codes beside a presented one. Counts nothing, so only
+    /// operators may ask.
+    async fn examine(&self, command: &ExamineCommand) -> Result<Dated<Vec<Examination>>, StoreError>;
+
+    /// [`crate::domain::ledger::clear::clear`], and its record, in one atomic step.
+    async fn clear(&self, command: &ClearCommand) -> Result<Dated<Cleared>, StoreError>;
+
+    /// [`crate::domain::ledger::revoke::revoke`], and its record, in one atomic step.
+    async fn revoke(&self, command: &RevokeCommand) -> Result<Dated<Revoked>, StoreError>;
+
+    /// [`crate::domain::ledger::limits::reset`]: how many events each limit forgot. Each limit and its record are one
+    /// atomic step; after an error some may have been reset.
+    async fn reset(&self, command: &ResetCommand) -> Result<Dated<Vec<u32>>, StoreError>;
+
+    /// The newest records of what operators changed, newest first: about one subject, or all. At most
+    /// [`crate::domain::ledger::page::LARGEST_PAGE`].
+    async fn operations(
+        &self,
+        limit: u16,
+        subject: Option<&Subject>,
+    ) -> Result<Dated<Vec<Record>>, StoreError>;
+
+    /// [`crate::domain::ledger::counts::CountBook::add`]: adds what an instance counted, once however often it is sent.
+    async fn add_counts(&self, batch: &CountBatch) -> Result<Dated<AddOutcome>, StoreError>;
+
+    /// [`crate::domain::ledger::counts::CountBook::read`]: the counts of each day of a range that can still be known, oldest
+    /// first, of all replicas. Not atomic.
+    async fn counts(&self, from: Day, to: Day) -> Result<Dated<Vec<DayCounts>>, StoreError>;
+
+    /// How much is held of each kind, and what the server says about itself. Looks at every key in small steps,
+    /// so it may take seconds, and is not atomic.
+    async fn inventory(&self) -> Result<Inventory, StoreError>;
+
+    /// Removes what expiry cannot, in small steps, and records that it was asked for. Nothing that a decision
+    /// could still read is touched.
+    async fn sweep(&self, operation: &Operation) -> Result<Swept, StoreError>;
 }
 
 /// Decisions and operations together, for the composition root.

@@ -10,8 +10,20 @@ use super::contract::{Challenges, Ledger, Stamped, StoreError, StoreHealth};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
 use crate::domain::id::Purpose;
 use crate::domain::issue::{IssueCommand, IssueOutcome};
+use crate::domain::ledger::clear::{ClearCommand, Cleared};
+use crate::domain::ledger::counts::{AddOutcome, CountBatch, DayCounts};
+use crate::domain::ledger::day::Day;
+use crate::domain::ledger::examine::{Examination, ExamineCommand};
+use crate::domain::ledger::inventory::{Inventory, Swept};
+use crate::domain::ledger::limits::{ResetCommand, Usage};
+use crate::domain::ledger::page::{Page, PageRequest};
+use crate::domain::ledger::revoke::{RevokeCommand, Revoked};
+use crate::domain::ledger::trail::{Operation, Record};
+use crate::domain::ledger::view::{AccountView, ChallengeView, Dated, LockView};
 use crate::domain::state::Census;
+use crate::domain::subject::Subject;
 use crate::domain::verify::{SettleCommand, SettleOutcome, VerifyCommand, VerifyOutcome};
+use crate::domain::window::Take;
 use crate::telemetry::recorder::Telemetry;
 use crate::telemetry::span;
 
@@ -81,5 +93,69 @@ impl<S: Ledger> Ledger for Observed<S> {
 
     async fn census(&self, purposes: &[Purpose]) -> Result<Census, StoreError> {
         self.watch("census", self.inner.census(purposes)).await
+    }
+
+    async fn locks(&self, purposes: &[Purpose], page: &PageRequest) -> Result<Page<LockView>, StoreError> {
+        self.watch("locks", self.inner.locks(purposes, page)).await
+    }
+
+    async fn challenges(
+        &self,
+        purposes: &[Purpose],
+        page: &PageRequest,
+    ) -> Result<Page<ChallengeView>, StoreError> {
+        self.watch("challenges", self.inner.challenges(purposes, page)).await
+    }
+
+    async fn account(
+        &self,
+        subject: &Subject,
+        purposes: &[Purpose],
+    ) -> Result<Dated<Vec<AccountView>>, StoreError> {
+        self.watch("account", self.inner.account(subject, purposes)).await
+    }
+
+    async fn usage(&self, takes: &[Take]) -> Result<Dated<Vec<Usage>>, StoreError> {
+        self.watch("usage", self.inner.usage(takes)).await
+    }
+
+    async fn examine(&self, command: &ExamineCommand) -> Result<Dated<Vec<Examination>>, StoreError> {
+        self.watch("examine", self.inner.examine(command)).await
+    }
+
+    async fn clear(&self, command: &ClearCommand) -> Result<Dated<Cleared>, StoreError> {
+        self.watch("clear", self.inner.clear(command)).await
+    }
+
+    async fn revoke(&self, command: &RevokeCommand) -> Result<Dated<Revoked>, StoreError> {
+        self.watch("revoke", self.inner.revoke(command)).await
+    }
+
+    async fn reset(&self, command: &ResetCommand) -> Result<Dated<Vec<u32>>, StoreError> {
+        self.watch("reset", self.inner.reset(command)).await
+    }
+
+    async fn operations(
+        &self,
+        limit: u16,
+        subject: Option<&Subject>,
+    ) -> Result<Dated<Vec<Record>>, StoreError> {
+        self.watch("operations", self.inner.operations(limit, subject)).await
+    }
+
+    async fn add_counts(&self, batch: &CountBatch) -> Result<Dated<AddOutcome>, StoreError> {
+        self.watch("add_counts", self.inner.add_counts(batch)).await
+    }
+
+    async fn counts(&self, from: Day, to: Day) -> Result<Dated<Vec<DayCounts>>, StoreError> {
+        self.watch("counts", self.inner.counts(from, to)).await
+    }
+
+    async fn inventory(&self) -> Result<Inventory, StoreError> {
+        self.watch("inventory", self.inner.inventory()).await
+    }
+
+    async fn sweep(&self, operation: &Operation) -> Result<Swept, StoreError> {
+        self.watch("sweep", self.inner.sweep(operation)).await
     }
 }

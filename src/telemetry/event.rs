@@ -8,7 +8,7 @@ use crate::domain::lockout::Lock;
 use crate::domain::outbox::MessageKind;
 use crate::domain::pseudonym::AuditForms;
 use crate::domain::reason::Reason;
-use crate::domain::subject::{Recipient, Subject};
+use crate::domain::subject::{ClientAddr, Recipient, Subject};
 use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
 use crate::telemetry::propagation::TraceParent;
@@ -57,6 +57,33 @@ pub struct Ruling<'a> {
     pub right: Option<bool>,
     /// What was counted, if the store was asked.
     pub tally: Option<&'a Tally>,
+}
+
+/// What an operator looked at or changed.
+#[derive(Debug)]
+pub struct Intervention<'a> {
+    /// When, on the store's clock.
+    pub at: Timestamp,
+    /// The word: one of [`OPERATIONS`](super::label::OPERATIONS).
+    pub operation: &'static str,
+    /// `changed` or `unchanged`; of an examined code, what was found.
+    pub result: &'static str,
+    /// Who, as far as they say so.
+    pub by: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Whom it is about.
+    pub subject: Option<&'a Subject>,
+    /// What it is about.
+    pub purpose: Option<&'a Purpose>,
+    /// Which challenge.
+    pub reference: Option<&'a Reference>,
+    /// Which limit.
+    pub limit: Option<&'a LimitName>,
+    /// Which address, if a limit counts by it.
+    pub client: Option<ClientAddr>,
+    /// The forms in which audit lines show people.
+    pub forms: AuditForms,
 }
 
 /// How a right code's reservation ended.
@@ -201,6 +228,11 @@ pub enum Event<'a> {
         after: Duration,
         /// Whether no further attempt will be made.
         given_up: bool,
+    },
+    /// An operator looked at or changed something.
+    Operated {
+        /// What.
+        intervention: &'a Intervention<'a>,
     },
     /// Policies were loaded, or rejected.
     Reload {

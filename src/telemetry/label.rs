@@ -21,6 +21,9 @@ pub const VERIFY_FAILURES: &[Reason] = &[
     Reason::RateLimited,
 ];
 
+/// The `operation` label: what operators can do to what is remembered, and the one question that is told.
+pub const OPERATIONS: &[&str] = &["clear", "revoke", "reset", "sweep", "examine"];
+
 /// The `outcome` label of a decision.
 pub fn outcome(reason: Reason) -> &'static str {
     use Reason as R;

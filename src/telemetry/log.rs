@@ -16,6 +16,7 @@ use super::throttle::Throttle;
 use crate::domain::lockout::Lock;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::reason::Reason;
+use crate::domain::subject::mask_addresses;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +189,18 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
                 trace_id = actor.trace, span_id = actor.span, "a reserved code could not be settled and stays reserved");
         }
         Event::Delivery { .. } => delivery(event),
+        Event::Operated { intervention: it } => {
+            info!(
+                operation = it.operation,
+                result = it.result,
+                by = mask_addresses(it.by),
+                note = mask_addresses(it.reason),
+                userId = it.subject.map(|subject| names.shown(subject)),
+                purpose = it.purpose.map(|p| p.as_str()),
+                limit = it.limit.map(|l| l.as_str()),
+                "operation"
+            );
+        }
         Event::Reload { hash, routes, error: None, .. } => {
             info!(policy = %hash, routes, "policy loaded");
         }

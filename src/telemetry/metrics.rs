@@ -11,7 +11,7 @@ use prometheus::{
 };
 
 use super::audit::order::LineCounters;
-use super::label::{NO_PURPOSE, PASSED, VERIFY_FAILURES, outcome};
+use super::label::{NO_PURPOSE, OPERATIONS, PASSED, VERIFY_FAILURES, outcome};
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
 use crate::domain::reason::Reason;
 use crate::domain::state::Census;
@@ -86,6 +86,7 @@ pub struct Metrics {
     route_info: IntGaugeVec,
     store_may_evict: IntGauge,
     audit_lines: IntCounterVec,
+    pub(super) operations: IntCounterVec,
     spans: SpanCounters,
 }
 
@@ -206,6 +207,7 @@ impl Metrics {
             route_info: build.gauges("otp_sidecar_route_info", "Always 1; the labels tell what a route of the policy in force does.", &["route", "action"])?,
             store_may_evict: build.add(IntGauge::new("otp_sidecar_store_may_evict", "1 if the store may drop what it should remember, and with it locks."))?,
             audit_lines: build.counters("otp_sidecar_audit_lines_total", "Audit lines written, and lines lost because they could not be.", &["result"])?,
+            operations: build.counters("otp_sidecar_operations_total", "What operators changed or had examined, through this sidecar.", &["operation"])?,
             registry: build.0.clone(),
         })
     }
@@ -219,11 +221,14 @@ impl Metrics {
         for result in ["ok", "rejected"] {
             self.reloads.with_label_values(&[result]);
         }
-        for op in ["admit", "issue", "verify", "settle", "census", "health"] {
+        for op in ["admit", "issue", "verify", "settle", "census", "health", "add_counts"] {
             self.store_duration.with_label_values(&[op]);
             for reason in ["deadline", "unreachable", "overloaded", "failed", "protocol"] {
                 self.store_errors.with_label_values(&[op, reason]);
             }
+        }
+        for operation in OPERATIONS {
+            self.operations.with_label_values(&[operation]);
         }
         self.audit_counters();
         self.outbox_messages.with_label_values(&["email"]);

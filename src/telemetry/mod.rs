@@ -5,6 +5,7 @@
 //! address, and no label a subject or a raw path.
 
 pub mod audit;
+pub mod counts;
 pub mod event;
 pub mod http;
 pub mod label;

@@ -7,6 +7,7 @@ use http::Method;
 
 use super::audit::queue::Audit;
 use super::audit::settings::{AuditError, AuditSettings};
+use super::counts::DayCounter;
 use super::event::Event;
 use super::http::{PassedSeries, record_route};
 use super::label::{NO_PURPOSE, PASSED, outcome};
@@ -24,18 +25,19 @@ pub struct Telemetry {
     names: Arc<Pseudonyms>,
     throttle: Throttle,
     audit: Option<Audit>,
+    counts: DayCounter,
 }
 
 impl Telemetry {
-    /// With all series at 0, and without an audit log.
+    /// With all series at 0, and without an audit log. What reports tell is counted by the days of this clock.
     ///
     /// # Errors
     /// See [`Metrics::new`].
-    pub fn new(names: Pseudonyms) -> prometheus::Result<Self> {
+    pub fn new(names: Pseudonyms, clock: Arc<dyn Clock>) -> prometheus::Result<Self> {
         let metrics = Metrics::new()?;
         let passed = PassedSeries::new(&metrics);
         let (names, throttle) = (Arc::new(names), Throttle::default());
-        Ok(Self { metrics, passed, names, throttle, audit: None })
+        Ok(Self { metrics, passed, names, throttle, audit: None, counts: DayCounter::new(clock) })
     }
 
     /// Begins the audit log.
@@ -51,6 +53,11 @@ impl Telemetry {
     /// The audit log, if there is one.
     pub fn audit(&self) -> Option<&Audit> {
         self.audit.as_ref()
+    }
+
+    /// What reports will tell, as far as it was not taken yet.
+    pub fn counts(&self) -> &DayCounter {
+        &self.counts
     }
 
     /// Writes the log lines that floods have held back and that are due; at the end, all of them.
@@ -120,6 +127,7 @@ impl Telemetry {
     /// Notes what happened.
     pub fn emit(&self, event: &Event<'_>) {
         self.count(event);
+        self.counts.note(event);
         super::log::write(event, &self.names, &self.throttle);
         if let Some(audit) = &self.audit {
             audit.note(event);
@@ -161,6 +169,9 @@ impl Telemetry {
             Event::Delivery { failure: Some((reason, _)), given_up, .. } => {
                 metrics.email_errors.with_label_values(&[reason]).inc();
                 metrics.email_given_up.inc_by(u64::from(*given_up));
+            }
+            Event::Operated { intervention } => {
+                metrics.operations.with_label_values(&[intervention.operation]).inc();
             }
             Event::Reload { hash, error, at, .. } => self.count_reload(hash, error.is_some(), *at),
             Event::CodeNotIssued { .. }

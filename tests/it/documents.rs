@@ -90,7 +90,7 @@ fn the_policy_reference_has_every_field() {
         .step_by(2)
         .flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
         .collect();
-    for part in ["mod", "identity", "limits", "purposes", "routes"] {
+    for part in ["mod", "budget", "identity", "limits", "purposes", "routes"] {
         let fields = fields_in(&read(&format!("src/policy/document/{part}.rs")));
         assert!(!fields.is_empty(), "no fields were found in {part}.rs");
         let missing: Vec<&String> = fields.iter().filter(|name| !explained.contains(name.as_str())).collect();
@@ -165,14 +165,38 @@ fn links_between_pages_lead_somewhere() {
         "docs/alerts.md",
         "docs/audit.md",
         "docs/cli/policy-changes.md",
+        "docs/backends/README.md",
+        "docs/backends/go.md",
+        "docs/backends/java-spring.md",
+        "docs/backends/node-express.md",
+        "docs/backends/python-django.md",
+        "docs/backends/python-fastapi.md",
+        "docs/checklists.md",
+        "docs/cli/challenges.md",
+        "docs/cli/explain.md",
+        "docs/cli/health.md",
+        "docs/cli/inject.md",
+        "docs/cli/limits.md",
+        "docs/cli/locks.md",
+        "docs/cli/audit.md",
+        "docs/cli/completions.md",
+        "docs/cli/inject.md",
+        "docs/cli/mail.md",
+        "docs/cli/policy.md",
+        "docs/cli/smoke.md",
         "docs/dashboards.md",
+        "docs/deploy.md",
         "docs/errors.md",
         "docs/logs.md",
         "docs/metrics.md",
         "docs/policy.md",
         "docs/policy-tests.md",
+        "docs/rollback.md",
         "docs/tracing.md",
         "docs/threat-model.md",
+        "docs/upgrade.md",
+        "examples/express-wallet/README.md",
+        "helm/otp-sidecar/README.md",
     ];
     let runbooks = fs::read_dir(root().join("docs/runbooks")).unwrap();
     let runbooks = runbooks.map(|entry| format!("docs/runbooks/{}", entry.unwrap().file_name().display()));

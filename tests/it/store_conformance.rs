@@ -12,20 +12,9 @@ use otp_sidecar::domain::verify::{SettleOutcome, Settlement, VerifyCommand, Veri
 use otp_sidecar::domain::window::{Count, Limited, Take};
 
 use crate::store_world::{
-    MINUTE, World, digest, issue, own_take, purpose, reference, request, rule, settle, shared_take,
-    standpoint, verify,
+    MINUTE, World, digest, issue, on_every_store, own_take, purpose, reference, request, rule, settle,
+    shared_take, standpoint, verify,
 };
-
-macro_rules! on_every_store {
-    ($($behaviour:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test] async fn $behaviour() { super::$behaviour(super::World::memory()).await })*
-        }
-        mod redis {
-            $(#[tokio::test] async fn $behaviour() { super::$behaviour(super::World::redis()).await })*
-        }
-    };
-}
 
 on_every_store!(
     a_right_code_is_reserved_for_one_request_and_then_spent,

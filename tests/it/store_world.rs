@@ -25,6 +25,20 @@ pub const START: Timestamp = Timestamp::from_millis(4_000_000_000_000);
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 
+/// Runs each behaviour against each store.
+macro_rules! on_every_store {
+    ($($behaviour:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test] async fn $behaviour() { super::$behaviour(crate::store_world::World::memory()).await })*
+        }
+        mod redis {
+            $(#[tokio::test] async fn $behaviour() { super::$behaviour(crate::store_world::World::redis()).await })*
+        }
+    };
+}
+
+pub(crate) use on_every_store;
+
 /// One store, and the clock by which it decides.
 pub struct World {
     pub store: Arc<dyn Store>,

@@ -14,23 +14,38 @@ It ends when its standard input does, so it never outlives the test that started
 
 import argparse
 import asyncio
+import base64
 import json
 import logging
 import os
+import re
 import ssl
 import sys
 import warnings
+from datetime import datetime, timezone
 from email import message_from_bytes, policy
 
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult
 
 HOST = "127.0.0.1"
+STEPS = ("ehlo", "auth", "mail", "rcpt", "data")
 MODES = {"ok", "reject_sender", "reject_rcpt", "echo", "busy", "closing", "hang", "drop", "reject_auth"}
+MODES |= {"reject_size", "reject_content", "greylist", "too_many"}
+# Refuses at this step, and tells everything that it has ever heard.
+MODES |= {f"gossip_{step}" for step in STEPS}
+
+
+# Of the message itself.
+REFUSALS = {
+    "reject_size": "552 5.3.4 message too big",
+    "reject_content": "550 5.7.1 looks like spam",
+    "too_many": "451 4.7.1 too many messages",
+}
 
 
 class Relay:
-    """What all three listeners share: the mails, the mode and the login."""
+    """What all listeners share: the mails, the mode and the login."""
 
     def __init__(self, user, password):
         self.login = (user.encode(), password.encode())
@@ -39,6 +54,15 @@ class Relay:
         self.times = None
         self.open = set()
         self.stats = {"connections": 0, "logins": 0}
+        self.heard = [user, password, base64.b64encode(password.encode()).decode()]
+
+    def gossip(self):
+        """A refusal in several lines, with a secret at the beginning of each."""
+        lines = [f"554-{word} and {' '.join(self.heard)}" for word in self.heard]
+        return "\r\n".join([*lines, f"554 {' '.join(self.heard)}"])
+
+    def listen(self, *words):
+        self.heard.extend(word for word in words if word not in self.heard)
 
     def set_mode(self, mode, times=None):
         if mode not in MODES:
@@ -66,7 +90,15 @@ class Relay:
         self.stats["logins"] += 1
         wrong = (data.login, data.password) != self.login
         # Unhandled, or the connection would be dropped without a 535.
+        if self.meets("gossip_auth"):
+            return AuthResult(success=False, handled=False, message=self.gossip())
         return AuthResult(success=not (wrong or self.meets("reject_auth")), handled=False)
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        if self.meets("gossip_ehlo"):
+            return [self.gossip()]
+        session.host_name = hostname
+        return responses
 
     async def handle_MAIL(self, server, session, envelope, address, options):
         if self.meets("busy"):
@@ -78,13 +110,20 @@ class Relay:
             return f"553 5.7.1 {address} may not send"
         if self.meets("drop"):
             return self.leave(server.transport.abort)
+        if self.meets("gossip_mail"):
+            return self.gossip()
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        self.listen(address)
+        if self.meets("gossip_rcpt"):
+            return self.gossip()
         if self.meets("reject_rcpt"):
             return f"550 5.1.1 no such user {address}"
+        if self.meets("greylist"):
+            return "450 4.2.0 greylisted, come back in 5 minutes"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
@@ -94,8 +133,15 @@ class Relay:
         if self.meets("echo"):
             said = " ".join(envelope.content.decode(errors="replace").split())
             return f"554 5.6.0 refused: {said[-400:]}"
+        content = envelope.content.decode(errors="replace")
+        self.listen(*re.findall(r"^(\d{6})\r?$", content, re.MULTILINE))
+        if self.meets("gossip_data"):
+            return self.gossip()
+        for mode, refusal in REFUSALS.items():
+            if self.meets(mode):
+                return refusal
         self.mails.append(self.decoded(server, session, envelope))
-        return "250 2.0.0 taken"
+        return "250 2.0.0 Ok: queued as 4F1B2C"
 
     def decoded(self, server, session, envelope):
         raw = envelope.original_content or envelope.content
@@ -188,12 +234,17 @@ async def main(arguments):
     ca, certificate = authority(arguments.folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert("localhost", HOST).configure_cert(context)
+    elsewhere = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("elsewhere.example").configure_cert(elsewhere)
+    expired = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("localhost", not_after=datetime(2001, 1, 1, tzinfo=timezone.utc)).configure_cert(expired)
     loop = asyncio.get_running_loop()
     login = {"authenticator": relay.authenticate, "timeout": 60}
     starttls = {"tls_context": context, "require_starttls": True, "auth_required": True, **login}
     # The library only counts STARTTLS as TLS, so the implicit listener must not ask for it.
     implicit = {"auth_require_tls": False, "auth_required": True, **login}
     plain = {"auth_require_tls": False, **login}
+    without_login = {"auth_exclude_mechanism": ["PLAIN", "LOGIN"], "tls_context": context, "timeout": 60}
 
     async def listen(port, options, **more):
         server = await loop.create_server(lambda: Counted(relay, **options), HOST, port, **more)
@@ -204,6 +255,9 @@ async def main(arguments):
         "starttls": await listen(arguments.starttls_port, starttls),
         "implicit": await listen(0, implicit, ssl=context),
         "plain": await listen(0, plain),
+        "wrong_name": await listen(0, {**starttls, "tls_context": elsewhere}),
+        "expired": await listen(0, {**starttls, "tls_context": expired}),
+        "no_login": await listen(0, without_login),
         "ca": certificate,
         "http": control_server.sockets[0].getsockname()[1],
     }

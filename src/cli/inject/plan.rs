@@ -54,12 +54,13 @@ pub(super) fn plan(objects: &[&Value], flags: &InjectFlags) -> Result<Plan, Vec<
                 Ok(port) => {
                     plan.port = port;
                     problems.extend(taken(spec, port, flags));
+                    problems.extend(opened_on_nodes(container, port));
                     let (routes, refusals) = service::routes(&services, container, port);
                     problems.extend(refusals);
                     plan.routes = routes;
                 }
             }
-            plan.notes = notes(container, &plan, flags);
+            plan.notes = notes(objects, container, &plan, flags);
         }
     }
     if problems.is_empty() {
@@ -94,6 +95,9 @@ fn against(object: &Value, spec: &Value, flags: &InjectFlags) -> Vec<String> {
     let mut problems = Vec::new();
     if spec.get("hostNetwork") == Some(&Value::Bool(true)) {
         problems.push("it uses the host's network (hostNetwork: true): its port would stay reachable past the sidecar, and the sidecar's would be taken on every node".to_owned());
+    }
+    if spec.pointer("/os/name").and_then(Value::as_str) == Some("windows") {
+        problems.push("it runs on Windows, and there is no image of the sidecar for it".to_owned());
     }
     for key in ["containers", "initContainers"] {
         if workload::named(list(spec, key), sidecar::CONTAINER).is_some() {
@@ -180,8 +184,35 @@ fn taken(spec: &Value, backend: u16, flags: &InjectFlags) -> Vec<String> {
     problems
 }
 
-fn notes(container: &Value, plan: &Plan, flags: &InjectFlags) -> Vec<String> {
+/// A port of the node leads to the wallet, past the sidecar.
+fn opened_on_nodes(container: &Value, backend: u16) -> Option<String> {
+    let is_open = |port: &&Value| {
+        port.get("hostPort").is_some()
+            && port.get("containerPort").and_then(Value::as_u64) == Some(u64::from(backend))
+    };
+    list(container, "ports").iter().find(is_open)?;
+    Some(format!(
+        "its container opens port {backend} on the node (hostPort), past the sidecar: take the hostPort away"
+    ))
+}
+
+fn notes(objects: &[&Value], container: &Value, plan: &Plan, flags: &InjectFlags) -> Vec<String> {
     let mut notes = Vec::new();
+    let opens = |object: &&&Value| {
+        let rules = list(object.get("spec").unwrap_or(&Value::Null), "ingress");
+        let mut opened =
+            rules.iter().flat_map(|rule| list(rule, "ports")).filter_map(|port| port.get("port"));
+        let leads = |port: &Value| service::resolve(port, container) == Some(u64::from(plan.port));
+        kind(object) == "NetworkPolicy" && namespace(object) == plan.namespace && opened.any(leads)
+    };
+    notes.extend(objects.iter().filter(opens).map(|policy| {
+        format!(
+            "{} opens port {}: let it open {} instead",
+            title(policy),
+            plan.port,
+            flags.settings.listen_port
+        )
+    }));
     if plan.routes.is_empty() {
         notes.push(format!(
             "no Service in the input leads to it: send yours to port {}",

@@ -17,6 +17,8 @@ const LABEL: &str = "otp-sidecar.dev/injected";
 
 const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
 const GRACE: &str = "terminationGracePeriodSeconds";
+/// What Kubernetes takes where nothing is said.
+const DEFAULT_GRACE: u64 = 30;
 
 /// What was changed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,7 +68,7 @@ pub(super) fn inject(object: &mut Value, plan: &Plan, flags: &InjectFlags) -> an
     }
     let spec = &mut pod["spec"];
     let grace = spec.get(GRACE).and_then(Value::as_u64);
-    spec[GRACE] = json!(grace.unwrap_or(30) + settings.pause + sidecar::STOP_SECONDS);
+    spec[GRACE] = json!(sidecar::grace(settings, grace.unwrap_or(DEFAULT_GRACE)));
     let key = if settings.is_native { "initContainers" } else { "containers" };
     let container = sidecar::container(settings, plan.port);
     if settings.is_native {
@@ -87,8 +89,7 @@ pub(super) fn inject(object: &mut Value, plan: &Plan, flags: &InjectFlags) -> an
     };
     if wallet.pointer("/lifecycle/preStop").is_none() {
         // The sidecar ends after the wallet: nobody may be sent to a wallet that is gone.
-        let pause = sidecar::pause(settings.pause)["preStop"].take();
-        put(wallet, "lifecycle", "preStop", pause);
+        put(wallet, "lifecycle", "preStop", sidecar::pause(sidecar::wallet_pause(settings)));
         record.pause = true;
     }
     for (name, value) in &flags.backend_env {

@@ -49,11 +49,17 @@ pub(super) fn targets(service: &Value, container: &Value) -> Vec<u64> {
     list(&service["spec"], "ports").iter().filter_map(|port| target(port, container)).collect()
 }
 
-/// The number that a Service's port leads to: `targetPort`, as a number or as the name of a container's
-/// port, or else `port`.
+/// The number that a Service's port leads to: `targetPort`, or else `port`. None for what is not TCP.
 fn target(port: &Value, container: &Value) -> Option<u64> {
-    match port.get("targetPort").unwrap_or(&Value::Null) {
-        Value::Null => port.get("port")?.as_u64(),
+    if !matches!(port.get("protocol").and_then(Value::as_str), None | Some("TCP")) {
+        return None;
+    }
+    resolve(port.get("targetPort").or_else(|| port.get("port"))?, container)
+}
+
+/// A port by its number, or by the name that the container gives it.
+pub(super) fn resolve(port: &Value, container: &Value) -> Option<u64> {
+    match port {
         Value::String(named) => {
             ports(container).find(|(name, _)| *name == Some(named.as_str())).map(|(_, number)| number)
         }

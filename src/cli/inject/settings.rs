@@ -43,15 +43,28 @@ pub(in crate::cli) struct InjectFlags {
 /// What the sidecar's container is made of.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Settings {
-    /// The sidecar's image.
-    #[arg(long, default_value = concat!("ghcr.io/otp-sidecar/otp-sidecar:", env!("CARGO_PKG_VERSION")))]
+    /// The sidecar's image. No registry has it: build it, and name yours.
+    #[arg(long, default_value = concat!("otp-sidecar:", env!("CARGO_PKG_VERSION")))]
     pub(super) image: String,
 
     /// The ConfigMap with the policies.
     #[arg(long, default_value = "otp-sidecar-policies", value_name = "NAME")]
     pub(super) policies: String,
 
-    /// The Secret with the keys state, smtp, code-keys, admin-token and jwt-secret.
+    /// A ConfigMap with the texts of mails.
+    #[arg(long, value_name = "NAME")]
+    pub(super) templates: Option<String>,
+
+    /// Its keys, each a file name.
+    #[arg(
+        long,
+        value_name = "FILE,…",
+        value_delimiter = ',',
+        default_value = "wallet_deduction.html,wallet_deduction.txt,wallet_funding.html,wallet_funding.txt"
+    )]
+    pub(super) template_files: Vec<String>,
+
+    /// The Secret with the keys state, code-keys, smtp, admin-token and jwt-secret.
     #[arg(long, default_value = "otp-sidecar", value_name = "NAME")]
     pub(super) secret: String,
 
@@ -75,8 +88,8 @@ pub(super) struct Settings {
     #[arg(long = "native-sidecar", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(super) is_native: bool,
 
-    /// How many seconds a pod goes on answering after it was told to stop, until no Service sends to it.
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    /// How many seconds it takes until nobody sends new connections to a pod that is going.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
     pub(super) pause: u64,
 }
 

@@ -79,8 +79,8 @@ fn the_service_leads_to_the_sidecar_and_the_sidecar_to_the_wallet() {
     assert_eq!(objects[1]["spec"]["ports"][0]["targetPort"], 7145);
     let sidecar = &objects[0]["spec"]["template"]["spec"]["initContainers"][0];
     assert_eq!((&sidecar["name"], &sidecar["restartPolicy"]), (&"otp-sidecar".into(), &"Always".into()));
-    let upstream = workload::named(workload::list(sidecar, "env"), "OTP_SIDECAR_UPSTREAM").unwrap();
-    assert_eq!(upstream["value"], "http://127.0.0.1:3000");
+    let args = workload::list(sidecar, "args");
+    assert!(args.contains(&"--upstream=http://127.0.0.1:3000".into()), "{args:?}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn values_of_the_wallets_own_come_back() {
     ).replace("      containers:", "      terminationGracePeriodSeconds: 90\n      containers:");
     let injected = inject(&own, "--backend-env HOST=127.0.0.1 --pause 7");
     let spec = &objects(&injected)[0]["spec"]["template"]["spec"];
-    assert_eq!(spec["terminationGracePeriodSeconds"], 90 + 7 + sidecar::STOP_SECONDS);
+    assert_eq!(spec["terminationGracePeriodSeconds"], 90 + 7 + 38 + 2);
     assert_eq!(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1], "3");
     assert_eq!(objects(&inject(&injected, "--uninject")), objects(&own));
 }
@@ -148,6 +148,12 @@ fn what_cannot_be_done_safely_is_refused_with_a_reason() {
         ),
         (with("    app: wallet\n  ports", "    app: wallet\n  clusterIP: None\n  ports"), "", "headless"),
         (with("name: api", "name: otp-sidecar"), "", "`inject` did not add"),
+        (
+            with("containerPort: 3000", "containerPort: 3000\n          hostPort: 80"),
+            "",
+            "on the node (hostPort)",
+        ),
+        (with("      containers:", "      os: {name: windows}\n      containers:"), "", "Windows"),
         (WALLET.to_owned(), "--state memory", "locks and limits of its own"),
         (WALLET.to_owned(), "--container web", "no container web; it has: api"),
         (WALLET.to_owned(), "--workload daemonset/wallet", "which has: Deployment/wallet"),

@@ -46,7 +46,12 @@ pub(super) fn envelope(
         .ok_or_else(|| {
             let names: Vec<&str> = known().collect();
             let advice = suggestion(purpose, names.iter().copied());
-            anyhow!("there is no purpose `{purpose}`: {advice} (there are: {})", names.join(", "))
+            let all = if advice.starts_with("write") {
+                format!(" (there are: {})", names.join(", "))
+            } else {
+                String::new()
+            };
+            anyhow!("there is no purpose `{purpose}`: {advice}{all}")
         })?;
     if facts.lock_notice { lock_notice(rules, recipient) } else { code(rules, recipient, facts) }
 }

@@ -87,6 +87,11 @@ impl Screen {
         Self { out, is_json: flags.json, has_colour: has_colour && !flags.json }
     }
 
+    /// A file, without colours.
+    pub(super) fn file(file: std::fs::File) -> Self {
+        Self { out: Box::new(io::BufWriter::new(file)), is_json: false, has_colour: false }
+    }
+
     /// Whether one JSON document is wanted.
     pub(super) fn is_json(&self) -> bool {
         self.is_json

@@ -1,8 +1,13 @@
 //! `otp-sidecar policy`: work on policies, without a sidecar.
 
+mod budget;
+mod check;
+mod figures;
 mod diff;
 mod replay;
 mod schema;
+mod show;
+mod source;
 mod test;
 
 use clap::Subcommand;
@@ -12,6 +17,12 @@ use super::ending::Ending;
 /// The verbs of `otp-sidecar policy`.
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
+    /// Say what is wrong or unwise in a policy, and how likely it lets codes be guessed.
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckFlags),
+    /// Show a policy as it is understood: routes, purposes, limits, identity.
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::ShowFlags),
     /// Print the JSON Schema of policy files, for completion and checks in editors.
     #[command(after_help = schema::EXAMPLES)]
     Schema,
@@ -29,6 +40,8 @@ pub(super) enum PolicyCommand {
 /// Runs the verb that the arguments name.
 pub(super) fn run(command: PolicyCommand) -> anyhow::Result<Ending> {
     match command {
+        PolicyCommand::Check(flags) => check::run(&flags),
+        PolicyCommand::Show(flags) => show::run(&flags),
         PolicyCommand::Schema => schema::run(),
         PolicyCommand::Test(flags) => test::run(&flags),
         PolicyCommand::Diff(flags) => diff::run(&flags),

@@ -164,41 +164,29 @@ fn key_source(
     out: &mut Collector<'_>,
 ) -> Option<KeySource> {
     match (&key.env, &key.file, &key.jwks_url) {
-        (Some(name), None, None) => {
-            let value = from_env(name, resolver, out)?;
-            held_key(value, name, family?, out)
-        }
-        (None, Some(path), None) => {
-            let value = from_file(path, resolver, out)?;
-            held_key(value, path, family?, out)
-        }
+        (Some(name), None, None) => match resolver.env(&name.text) {
+            Some(value) => held_key(Zeroizing::new(value.into_bytes()), name, family?, out),
+            None if resolver.passes_over_keys() => Some(KeySource::Unread),
+            None => {
+                let message = format!("the environment variable `{}` is not set", name.text);
+                out.report(Code::KeyUnreadable, name.at, message)
+                    .advise("set it where the sidecar is started, or use `file:`");
+                None
+            }
+        },
+        (None, Some(path), None) => match resolver.file(Path::new(&path.text)) {
+            Ok(bytes) => held_key(without_line_end(Zeroizing::new(bytes)), path, family?, out),
+            Err(_) if resolver.passes_over_keys() => Some(KeySource::Unread),
+            Err(error) => {
+                out.report(Code::KeyUnreadable, path.at, format!("`{}` cannot be read: {error}", path.text))
+                    .advise("write the path of a file that the sidecar may read");
+                None
+            }
+        },
         (None, None, Some(url)) => key_set(url, family, out),
         _ => {
             out.report(Code::KeySource, key.at, "a key comes from exactly one place")
                 .advise("write one of `env: NAME`, `file: /path` and `jwks_url: https://…`");
-            None
-        }
-    }
-}
-
-fn from_env(name: &Text, resolver: &dyn Resolver, out: &mut Collector<'_>) -> Option<Zeroizing<Vec<u8>>> {
-    match resolver.env(&name.text) {
-        Some(value) => Some(Zeroizing::new(value.into_bytes())),
-        None => {
-            let message = format!("the environment variable `{}` is not set", name.text);
-            out.report(Code::KeyUnreadable, name.at, message)
-                .advise("set it where the sidecar is started, or use `file:`");
-            None
-        }
-    }
-}
-
-fn from_file(path: &Text, resolver: &dyn Resolver, out: &mut Collector<'_>) -> Option<Zeroizing<Vec<u8>>> {
-    match resolver.file(Path::new(&path.text)) {
-        Ok(bytes) => Some(without_line_end(Zeroizing::new(bytes))),
-        Err(error) => {
-            out.report(Code::KeyUnreadable, path.at, format!("`{}` cannot be read: {error}", path.text))
-                .advise("write the path of a file that the sidecar may read");
             None
         }
     }

@@ -1,6 +1,7 @@
 //! Files to a snapshot: what every scalar means, whether every name exists, and whether the parts
 //! fit together. Everything that is wrong is reported at once.
 
+mod budget;
 mod hash;
 mod identity;
 mod limits;
@@ -16,6 +17,8 @@ use super::diagnostic::{Code, Collector, Diagnostics};
 use super::document::tree::Text;
 use super::document::{self, Document, SourceFile};
 use super::route::{RouteIndex, RouteIndexError};
+#[cfg(doc)]
+use super::snapshot::KeySource;
 use super::snapshot::{PolicySnapshot, Route, Router};
 use super::{lint, scalar};
 use limits::Limits;
@@ -31,6 +34,12 @@ pub trait Resolver {
     /// # Errors
     /// With the reason, when it cannot be read.
     fn file(&self, path: &Path) -> Result<Vec<u8>, String>;
+
+    /// Whether a key that cannot be read is passed over, as [`KeySource::Unread`]. Only for those who look
+    /// at a set without checking tokens.
+    fn passes_over_keys(&self) -> bool {
+        false
+    }
 }
 
 /// A set that can be used.
@@ -77,6 +86,7 @@ fn assemble(
     let intermediary_headers = distinct(&document.intermediary, out)
         .filter_map(|text| scalar::removable_header(text, out))
         .collect();
+    let budget = budget::compile(document.budget.as_ref(), out);
     let mut templates = Templates::find(files);
     let purposes = purposes::compile(document, &limits, &mut templates, out);
     templates.report_unused(out);
@@ -95,6 +105,7 @@ fn assemble(
         cors,
         audit,
         intermediary_headers,
+        budget,
         purposes,
         limits: limits.rules,
         routes,

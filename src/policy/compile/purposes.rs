@@ -17,15 +17,12 @@ use crate::policy::document::tree::Text;
 use crate::policy::field::{Field, Source};
 use crate::policy::scalar;
 use crate::policy::snapshot::{Channel, PurposeRules};
+use crate::policy::standards::{self, LONGEST_VALIDITY as LONGEST_TTL, MOST_FAILURES};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SECOND: Duration = Duration::from_secs(1);
-/// NIST SP 800-63B-4, 3.1.3.2: a code is valid for at most 10 minutes.
-const LONGEST_TTL: Duration = Duration::from_secs(10 * 60);
 const LONGEST_LOCK: Duration = Duration::from_secs(31 * 24 * 60 * 60);
-/// NIST SP 800-63B-4, 3.2.2: at most 100 consecutive failures.
-const MOST_FAILURES: u32 = 100;
 
 pub(super) type Purposes = BTreeMap<Name, Arc<PurposeRules>>;
 
@@ -62,8 +59,11 @@ fn rules(
     out: &mut Collector<'_>,
 ) -> Option<PurposeRules> {
     let name = scalar::name(&purpose.name, Name::parse, out);
-    let digits = number(purpose.digits.as_ref(), None, u32::from(Digits::MIN)..=u32::from(Digits::MAX), out);
-    let ttl = span(purpose.ttl.as_ref(), None, 10 * SECOND..=LONGEST_TTL, out);
+    let lengths = u32::from(Digits::MIN)..=u32::from(Digits::MAX);
+    let digits = cited(&standards::DIGITS, out, |out| number(purpose.digits.as_ref(), None, lengths, out));
+    let ttl = cited(&standards::VALIDITY, out, |out| {
+        span(purpose.ttl.as_ref(), None, 10 * SECOND..=LONGEST_TTL, out)
+    });
     let live = number(purpose.live.as_ref(), Some(2), 1..=5, out);
     let cooldown = span(purpose.cooldown.as_ref(), Some(Duration::ZERO), Duration::ZERO..=10 * MINUTE, out);
     let lockout = purpose.lockout.as_ref().and_then(|lockout| lockout_rule(lockout, out));
@@ -94,7 +94,9 @@ fn lockout_rule(lockout: &Lockout, out: &mut Collector<'_>) -> Option<LockoutRul
     let lock_for = span(lockout.lock_for.as_ref(), None, SECOND..=LONGEST_LOCK, out);
     let escalate = number(lockout.escalate.as_ref(), Some(1), 1..=100, out);
     let at_most = span(lockout.at_most.as_ref(), Some(DAY), SECOND..=LONGEST_LOCK, out);
-    let disable_after = number(lockout.disable_after.as_ref(), Some(MOST_FAILURES), 1..=MOST_FAILURES, out);
+    let disable_after = cited(&standards::DISABLING, out, |out| {
+        number(lockout.disable_after.as_ref(), Some(MOST_FAILURES), 1..=MOST_FAILURES, out)
+    });
     if let (Some(text), Some(lock_for), Some(at_most)) = (&lockout.lock_for, lock_for, at_most)
         && lock_for > at_most
     {
@@ -112,6 +114,20 @@ fn lockout_rule(lockout: &Lockout, out: &mut Collector<'_>) -> Option<LockoutRul
         at_most: at_most?,
         disable_after: disable_after?,
     })
+}
+
+/// Reads a value whose bound is a rule of a standard, which a refusal names.
+fn cited<T>(
+    rule: &standards::Rule,
+    out: &mut Collector<'_>,
+    read: impl FnOnce(&mut Collector<'_>) -> Option<T>,
+) -> Option<T> {
+    let before = out.count();
+    let value = read(out);
+    if out.count() > before {
+        out.cite(&format!("{}: {}", rule.source, rule.demand));
+    }
+    value
 }
 
 fn number(

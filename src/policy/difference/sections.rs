@@ -55,6 +55,8 @@ fn is_same_key(was: &KeySource, now: &KeySource) -> bool {
         (KeySource::Secret(was), KeySource::Secret(now)) => was == now,
         (KeySource::PublicPem(was), KeySource::PublicPem(now)) => was == now,
         (KeySource::Jwks(was), KeySource::Jwks(now)) => was == now,
+        // Neither could be read: nothing says that they differ.
+        (KeySource::Unread, KeySource::Unread) => true,
         _ => false,
     }
 }
@@ -65,6 +67,7 @@ fn key(key: &KeySource) -> String {
         KeySource::Secret(_) => "secret".to_owned(),
         KeySource::PublicPem(_) => "public key".to_owned(),
         KeySource::Jwks(url) => format!("key set at {}", url.host_str().unwrap_or("an address")),
+        KeySource::Unread => "a key that cannot be read here".to_owned(),
     }
 }
 

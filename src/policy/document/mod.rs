@@ -3,6 +3,7 @@
 //! This part knows which fields there are and which of them are required. What a scalar means, and
 //! whether a name exists, is decided in `compile`.
 
+pub mod budget;
 pub mod fields;
 pub mod identity;
 pub mod limits;
@@ -10,6 +11,7 @@ pub mod purposes;
 pub mod routes;
 pub mod tree;
 
+use budget::Budget;
 use fields::{Fields, items, named};
 use identity::{Audit, Cors, Identity};
 use limits::Limit;
@@ -52,6 +54,8 @@ pub struct Document {
     pub audit: Option<Audit>,
     /// `headers.intermediary`.
     pub intermediary: Vec<Text>,
+    /// How likely a guessed code may be.
+    pub budget: Option<Budget>,
     /// Rate limits, in the order of the files.
     pub limits: Vec<Limit>,
     /// Purposes, in the order of the files.
@@ -81,8 +85,18 @@ pub fn parse(files: &[SourceFile], out: &mut Collector<'_>) -> Document {
 
 impl Document {
     fn add(&mut self, root: Node, out: &mut Collector<'_>) {
-        const KNOWN: &[&str] =
-            &["version", "identity", "cors", "audit", "headers", "limits", "purposes", "routes", "unprotect"];
+        const KNOWN: &[&str] = &[
+            "version",
+            "identity",
+            "cors",
+            "audit",
+            "headers",
+            "budget",
+            "limits",
+            "purposes",
+            "routes",
+            "unprotect",
+        ];
         let Some(mut fields) = Fields::open(root, "a policy", KNOWN, out) else {
             self.incomplete = true;
             return;
@@ -101,6 +115,10 @@ impl Document {
             once(&mut self.audit, next, |audit| audit.at, "audit", out);
         }
         self.headers(&mut fields, out);
+        if let Some(node) = fields.take("budget") {
+            let next = Budget::read(node, out);
+            once(&mut self.budget, next, |budget| budget.at, "budget", out);
+        }
         for (name, node) in fields.take("limits").map(|n| named(n, "`limits`", out)).unwrap_or_default() {
             self.limits.push(Limit::read(name, node, out));
         }

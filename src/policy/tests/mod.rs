@@ -2,7 +2,7 @@
 
 mod bounds;
 mod deciding;
-mod files;
+pub mod files;
 mod finding;
 mod issuing;
 mod keys;

@@ -11,10 +11,10 @@ const WISE: &str = "\
 version: 1
 identity: { trusted_proxies: [10.0.0.0/8], jwt: { algorithms: [ES256], claims: { subject: id, email: email },
   key: { jwks_url: \"https://id.example/keys\" } } }
-limits: { a: { max: 9, per: 1h }, b: { max: 3, per: 1m } }
+limits: { a: { max: 9, per: 1h, by: [subject] }, b: { max: 3, per: 1m, by: [subject] }, c: { max: 8, per: 1h, by: [subject] } }
 purposes:
   p: { code: { digits: 6, ttl: 5m }, lockout: { after: 3, for: 1h, escalate: 2, at_most: 2h, disable_after: 4 },
-       resend: { cooldown: 299s } }
+       resend: { cooldown: 299s }, limits: [c] }
 routes:
   - { name: i, match: { methods: [POST], path: /i }, issue: { purpose: p, reference: response.body.r, recipient: claims.email } }
   - { name: v, match: { methods: [POST], path: /v }, verify: { code: request.body.c, reference: request.body.r }, limits: [a, b] }
@@ -45,37 +45,88 @@ fn a_wise_policy_has_no_warnings() {
     assert_eq!(warnings(&[]), []);
 }
 
+/// What is said when the two limits of the `verify` route are these, with their owners.
+fn limits(a: &str, b: &str) -> Vec<(Code, String)> {
+    warnings(&[
+        ("a: { max: 9, per: 1h, by: [subject] }", &format!("a: {{ {a} }}")),
+        ("b: { max: 3, per: 1m, by: [subject] }", &format!("b: {{ {b} }}")),
+    ])
+}
+
 #[test]
 fn a_limit_is_idle_next_to_one_that_always_fills_first() {
-    let limits = |a: &str, b: &str| {
-        warnings(&[
-            ("a: { max: 9, per: 1h }", &format!("a: {{ {a} }}")),
-            ("b: { max: 3, per: 1m }", &format!("b: {{ {b} }}")),
-        ])
-    };
+    let by_subject = |limit: &str| format!("{limit}, by: [subject]");
     for (a, b, idle) in [
         ("max: 9, per: 1m", "max: 3, per: 1h", "a"),
         ("max: 3, per: 1h", "max: 9, per: 1m", "b"),
         ("max: 3, per: 1m", "max: 3, per: 1h", "a"),
         ("max: 9, per: 1m", "max: 3, per: 1m", "a"),
+        // Three in each of two minutes, or of three that a longer window touches.
+        ("max: 6, per: 2m", "max: 3, per: 1m", "a"),
+        ("max: 9, per: 121s", "max: 3, per: 1m", "a"),
         // Of two equal ones, the later.
         ("max: 3, per: 1m", "max: 3, per: 1m", "b"),
         ("max: 9, per: 1m, count: failures", "max: 3, per: 1h, count: failures", "a"),
+        // A failure is also a request.
+        ("max: 9, per: 1m, count: failures", "max: 3, per: 1h", "a"),
     ] {
-        assert_eq!(limits(a, b), said(Code::IdleLimit, idle), "{a} and {b}");
+        assert_eq!(limits(&by_subject(a), &by_subject(b)), said(Code::IdleLimit, idle), "{a} and {b}");
     }
     for (a, b) in [
+        ("max: 5, per: 2m", "max: 3, per: 1m"),
+        ("max: 8, per: 121s", "max: 3, per: 1m"),
         ("max: 9, per: 1h", "max: 3, per: 1m"),
-        ("max: 9, per: 1m, by: [subject]", "max: 3, per: 1h, by: [everyone]"),
-        ("max: 9, per: 1m, count: failures", "max: 3, per: 1h"),
+        ("max: 9, per: 1m", "max: 3, per: 1h, count: failures"),
     ] {
-        assert_eq!(limits(a, b), [], "{a} and {b}");
+        assert_eq!(limits(&by_subject(a), &by_subject(b)), [], "{a} and {b}");
     }
 }
 
 #[test]
+fn a_limit_is_idle_next_to_one_whose_larger_bucket_holds_all_that_it_counts() {
+    let loose = "max: 9, per: 1m";
+    let strict = "max: 3, per: 1h";
+    for (a, b, idle) in [
+        ("[subject]", "[everyone]", true),
+        ("[subject, client_ip]", "[subject]", true),
+        ("[subject, client_ip]", "[client_ip]", true),
+        ("[subject]", "[client_ip]", false),
+        ("[subject]", "[subject, client_ip]", false),
+        // What these count stands, also when the other refuses: a flood fills both.
+        ("[client_ip]", "[client_ip]", false),
+        ("[everyone]", "[everyone]", false),
+    ] {
+        let expected = if idle { said(Code::IdleLimit, "a") } else { Vec::new() };
+        assert_eq!(limits(&format!("{loose}, by: {a}"), &format!("{strict}, by: {b}")), expected, "{a} {b}");
+    }
+}
+
+#[test]
+fn a_limit_is_not_idle_where_it_stands_without_the_stricter_one() {
+    let strict = ("b: { max: 3, per: 1m, by: [subject] }", "b: { max: 3, per: 1h, by: [subject] }");
+    let alone = ("status: { purpose: request.query.p }", "status: { purpose: request.query.p }, limits: [a]");
+    assert_eq!(warnings(&[strict]), said(Code::IdleLimit, "a"));
+    assert_eq!(warnings(&[strict, alone]), []);
+}
+
+#[test]
+fn a_limit_on_failures_is_idle_when_lockouts_never_let_it_fill() {
+    // A lock in an hour after 3, and 2 before each of an owner's ten codes.
+    let failures = |max: u32| {
+        let limit = format!("max: {max}, per: 1h, by: [subject], count: failures");
+        warnings(&[("max: 9, per: 1h, by: [subject]", &limit)])
+    };
+    assert_eq!(failures(23), []);
+    assert_eq!(failures(24), said(Code::IdleLimit, "a"));
+    let one_code = ("version: 1", "version: 1\nbudget: { owner_codes_per_day: 1 }");
+    let five = ("max: 9, per: 1h, by: [subject]", "max: 6, per: 1h, by: [subject], count: failures");
+    assert_eq!(warnings(&[five]), []);
+    assert_eq!(warnings(&[five, one_code]), said(Code::IdleLimit, "a"));
+}
+
+#[test]
 fn counting_by_address_takes_a_trusted_proxy() {
-    let by_client = ("max: 9, per: 1h", "max: 9, per: 1h, by: [client_ip]");
+    let by_client = ("max: 9, per: 1h, by: [subject]", "max: 9, per: 1h, by: [client_ip]");
     let no_proxies = ("trusted_proxies: [10.0.0.0/8], ", "");
     assert_eq!(warnings(&[by_client]), []);
     assert_eq!(warnings(&[no_proxies]), []);
@@ -84,7 +135,7 @@ fn counting_by_address_takes_a_trusted_proxy() {
 
 #[test]
 fn a_limit_that_counts_failures_belongs_to_a_route_that_compares_codes() {
-    let failures = ("max: 9, per: 1h", "max: 9, per: 1h, count: failures");
+    let failures = ("max: 9, per: 1h, by: [subject]", "max: 9, per: 1h, by: [subject], count: failures");
     let elsewhere = [
         ("limits: [a, b]", "limits: [b]"),
         ("status: { purpose: request.query.p }", "status: { purpose: request.query.p }, limits: [a]"),
@@ -92,6 +143,8 @@ fn a_limit_that_counts_failures_belongs_to_a_route_that_compares_codes() {
     assert_eq!(warnings(&[failures]), []);
     assert_eq!(warnings(&[failures, elsewhere[0], elsewhere[1]]), said(Code::IdleLimit, "a"));
     assert_eq!(warnings(&[failures, elsewhere[0]]), said(Code::UnusedLimit, "a"));
+    let of_everyone = ("max: 9, per: 1h, by: [subject]", "max: 9, per: 1h, count: failures");
+    assert_eq!(warnings(&[of_everyone]), said(Code::CountsAll, "a"));
 }
 
 #[test]
@@ -101,11 +154,11 @@ fn what_identity_and_purposes_use_is_used() {
         warnings(&[
             elsewhere,
             ("identity: { ", "identity: { limits: [a], "),
-            ("max: 9, per: 1h", "max: 9, per: 1h, by: [client_ip]")
+            ("max: 9, per: 1h, by: [subject]", "max: 9, per: 1h, by: [client_ip]")
         ]),
         []
     );
-    assert_eq!(warnings(&[elsewhere, ("resend:", "limits: [a], resend:")]), []);
+    assert_eq!(warnings(&[("limits: [a, b]", "limits: [b, c]"), ("limits: [c]", "limits: [a]")]), []);
 }
 
 #[test]
@@ -115,6 +168,72 @@ fn a_rule_that_another_defeats_is_idle() {
     assert_eq!(warnings(&[("at_most: 2h", "at_most: 1h")]), said(Code::IdleRule, "2"));
     // It never escalates, so there is nothing that cannot happen.
     assert_eq!(warnings(&[("at_most: 2h", "at_most: 1h"), ("escalate: 2", "escalate: 1")]), []);
+}
+
+#[test]
+fn more_codes_than_can_be_sent_are_never_valid_at_once() {
+    let three = ("ttl: 5m", "ttl: 5m, live: 3");
+    assert_eq!(warnings(&[three]), said(Code::IdleRule, "3"));
+    assert_eq!(warnings(&[three, ("cooldown: 299s", "cooldown: 149s")]), []);
+    assert_eq!(warnings(&[three, ("cooldown: 299s", "cooldown: 150s")]), said(Code::IdleRule, "3"));
+    let few = ("c: { max: 8,", "c: { max: 2,");
+    assert_eq!(warnings(&[three, ("cooldown: 299s", "cooldown: 1s"), few]), said(Code::IdleRule, "3"));
+}
+
+#[test]
+fn a_lock_lasts_as_long_as_what_it_is_to_protect() {
+    let lock = |time: &str| ("for: 1h", format!("for: {time}"));
+    let (short, enough) = (lock("299s"), lock("5m"));
+    assert_eq!(warnings(&[("for: 1h", &short.1)]), said(Code::ShortLock, "299s"));
+    assert_eq!(warnings(&[("for: 1h", &enough.1)]), []);
+    let failures = |max: u32, per: &str| {
+        let limit = format!("max: {max}, per: {per}, by: [subject], count: failures");
+        warnings(&[("max: 9, per: 1h, by: [subject]", &limit)])
+    };
+    assert_eq!(failures(3, "2h"), said(Code::ShortLock, "1h"));
+    assert_eq!(failures(3, "1h"), []);
+    assert_eq!(failures(4, "2h"), []);
+}
+
+#[test]
+fn codes_are_taken_somewhere_and_not_mailed_without_end() {
+    assert_eq!(
+        warnings(&[
+            ("limits: [c]", "limits: []"),
+            ("status: { purpose: request.query.p }", "status: { purpose: request.query.p }, limits: [c]")
+        ]),
+        said(Code::EndlessCodes, "p")
+    );
+    let by_address = ("c: { max: 8, per: 1h, by: [subject] }", "c: { max: 8, per: 1h, by: [client_ip] }");
+    assert_eq!(warnings(&[by_address]), said(Code::EndlessCodes, "p"));
+    let verify = "verify: { code: request.body.c, reference: request.body.r }";
+    assert_eq!(
+        warnings(&[(verify, "status: { purpose: request.body.p }")]),
+        said(Code::UncheckedPurpose, "p")
+    );
+}
+
+#[test]
+fn of_several_routes_that_verify_each_says_whose_codes_it_takes() {
+    let status = "status: { purpose: request.query.p }";
+    let second = "verify: { code: request.body.c, reference: request.query.r }";
+    let get = ("[GET]", "[PUT]");
+    // One purpose: there is nothing to mix up.
+    assert_eq!(warnings(&[(status, second), get]), []);
+    let other = (
+        "purposes:\n",
+        "purposes:\n  q: { code: { digits: 6, ttl: 5m }, lockout: { after: 3, for: 1h }, limits: [c] }\n",
+    );
+    let send = (
+        "issue: { purpose: p, reference: response.body.r, recipient: claims.email }",
+        "send: { purpose: request.body.p, recipient: claims.email }",
+    );
+    assert_eq!(warnings(&[other, send]), []);
+    let both: Vec<Code> = warnings(&[other, send, (status, second), get]).iter().map(|w| w.0).collect();
+    assert_eq!(both, [Code::TakesAll, Code::TakesAll]);
+    let named = second.replace(" }", ", purposes: [p, q] }");
+    let one: Vec<Code> = warnings(&[other, send, (status, &named), get]).iter().map(|w| w.0).collect();
+    assert_eq!(one, [Code::TakesAll]);
 }
 
 #[test]

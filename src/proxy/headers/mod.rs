@@ -5,11 +5,16 @@
 //! request came from, unless a trusted proxy says so. A name is judged as a CGI-like server would read
 //! it, with `_` for `-`: there `X_OTP_Verified` and `X-OTP-Verified` are one variable.
 
+mod kind;
+
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, FORWARDED, HOST, HeaderName, HeaderValue, TE, TRAILER, UPGRADE};
+use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, TRAILER, UPGRADE};
 use http::{HeaderMap, header};
+
+use kind::{Kind, folds_to, is_for_all, kind_of};
+pub use kind::{Mark, Survey};
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -26,22 +31,29 @@ pub struct Context<'a> {
     pub intermediary: &'a [HeaderName],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    EndToEnd,
-    Connection,
-    Te,
-    Upgrade,
-    Hop,
-    Intermediary,
-    Origin,
+/// Cleans the headers of a request and adds where it came from. `Upgrade` and nothing else of its kind
+/// stays when the client asks for a WebSocket. `Host` must have been checked, and the survey be of these
+/// headers.
+pub fn prepare_request(headers: &mut HeaderMap, survey: Survey, context: &Context<'_>) {
+    debug_assert_eq!(survey, Survey::of(headers));
+    let told = if survey.is_plain() && context.intermediary.is_empty() {
+        Told::default()
+    } else {
+        take_out(headers, survey, context)
+    };
+    add_origin(headers, context, told);
 }
 
-/// Cleans the headers of a request and adds where it came from. `Upgrade` and nothing else of its kind
-/// stays when the client asks for a WebSocket. `Host` must have been checked.
-pub fn prepare_request(headers: &mut HeaderMap, context: &Context<'_>) {
+/// What a trusted proxy told of where a request came from.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    proto: bool,
+    host: bool,
+}
+
+fn take_out(headers: &mut HeaderMap, survey: Survey, context: &Context<'_>) -> Told {
     let mut doomed: Vec<HeaderName> = Vec::new();
-    let (mut connection, mut te, mut upgrade, mut proto, mut host) = (false, false, false, false, false);
+    let (mut connection, mut te, mut upgrade, mut told) = (false, false, false, Told::default());
     for name in headers.keys() {
         match kind_of(name.as_str()) {
             Kind::EndToEnd if context.intermediary.is_empty() => {}
@@ -54,8 +66,8 @@ pub fn prepare_request(headers: &mut HeaderMap, context: &Context<'_>) {
             Kind::Te => te = true,
             Kind::Upgrade => upgrade = true,
             Kind::Origin if context.trusted => {
-                proto |= *name == X_FORWARDED_PROTO;
-                host |= *name == X_FORWARDED_HOST;
+                told.proto |= *name == X_FORWARDED_PROTO;
+                told.host |= *name == X_FORWARDED_HOST;
             }
             Kind::Hop | Kind::Intermediary | Kind::Origin => doomed.push(name.clone()),
         }
@@ -73,10 +85,10 @@ pub fn prepare_request(headers: &mut HeaderMap, context: &Context<'_>) {
     for name in doomed {
         headers.remove(name);
     }
-    if headers.contains_key(TRAILER) {
+    if survey.has(Mark::Trailer) {
         clean_announced_trailers(headers, context.intermediary);
     }
-    add_origin(headers, context, proto, host);
+    told
 }
 
 /// The scheme that the client used, as far as a trusted proxy tells.
@@ -86,7 +98,7 @@ pub fn client_scheme(headers: &HeaderMap, context: &Context<'_>) -> &'static str
     if is_told { "https" } else { "http" }
 }
 
-fn add_origin(headers: &mut HeaderMap, context: &Context<'_>, has_proto: bool, has_host: bool) {
+fn add_origin(headers: &mut HeaderMap, context: &Context<'_>, told: Told) {
     if let Some(peer) = address_value(context.peer) {
         if context.trusted {
             headers.append(X_FORWARDED_FOR.clone(), peer);
@@ -94,10 +106,12 @@ fn add_origin(headers: &mut HeaderMap, context: &Context<'_>, has_proto: bool, h
             headers.insert(X_FORWARDED_FOR.clone(), peer);
         }
     }
-    if !has_proto {
+    if !told.proto {
         headers.insert(X_FORWARDED_PROTO.clone(), HeaderValue::from_static("http"));
     }
-    if !has_host && let Some(host) = headers.get(HOST).cloned() {
+    if !told.host
+        && let Some(host) = headers.get(HOST).cloned()
+    {
         headers.insert(X_FORWARDED_HOST.clone(), host);
     }
 }
@@ -196,104 +210,6 @@ fn keep_trailers_alone(headers: &mut HeaderMap) {
     } else {
         headers.remove(TE);
     }
-}
-
-/// The bytes that stand for themselves in a name, whoever reads it.
-const ORDINARY: [bool; 256] = {
-    let mut ordinary = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        ordinary[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-';
-        byte += 1;
-    }
-    ordinary
-};
-
-/// What kind of header it is. Most names are settled by their first letter.
-fn kind_of(name: &str) -> Kind {
-    let bytes = name.as_bytes();
-    if !bytes.iter().all(|b| ORDINARY[usize::from(*b)]) {
-        return kind_of_folded(name);
-    }
-    match bytes.first() {
-        Some(b'c') if name == "connection" => Kind::Connection,
-        Some(b'f') if name == FORWARDED.as_str() => Kind::Origin,
-        Some(b'h') if name == "http2-settings" => Kind::Hop,
-        Some(b'k') if name == "keep-alive" => Kind::Hop,
-        Some(b'p') if name == "proxy" || name.starts_with("proxy-") => Kind::Hop,
-        Some(b's') if name == "script-name" => Kind::Intermediary,
-        Some(b't') if name == "te" => Kind::Te,
-        Some(b't') if name == "transfer-encoding" => Kind::Hop,
-        Some(b'u') if name == "upgrade" => Kind::Upgrade,
-        Some(b'x') => kind_of_x(name),
-        _ => Kind::EndToEnd,
-    }
-}
-
-fn kind_of_x(name: &str) -> Kind {
-    match name {
-        "x-original-url"
-        | "x-original-uri"
-        | "x-rewrite-url"
-        | "x-waws-unencoded-url"
-        | "x-http-method-override"
-        | "x-http-method"
-        | "x-method-override" => Kind::Intermediary,
-        "x-real-ip" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host" | "x-forwarded-port" => {
-            Kind::Origin
-        }
-        // An ingress replaces those above; what else is called so, such as a prefix for the path, it hands
-        // on from the client.
-        _ if name.starts_with("x-forwarded-") => Kind::Intermediary,
-        _ if name.starts_with("x-otp-") => Kind::Intermediary,
-        _ => Kind::EndToEnd,
-    }
-}
-
-/// A name with `_` or another unusual character passes unless with `-` it would be one that matters.
-fn kind_of_folded(name: &str) -> Kind {
-    let plain = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    if kind_of(&plain) == Kind::EndToEnd && !is_for_all(&plain) { Kind::EndToEnd } else { Kind::Intermediary }
-}
-
-fn folds_to(name: &str, listed: &str) -> bool {
-    name.len() == listed.len()
-        && name.bytes().zip(listed.bytes()).all(|(a, b)| {
-            let fold = |b: u8| if b.is_ascii_alphanumeric() { b.to_ascii_lowercase() } else { b'-' };
-            fold(a) == fold(b)
-        })
-}
-
-/// Whether a field is meant for every recipient. `Connection:` must not name such a field
-/// (RFC 9110, 7.6.1), and it may not come as a trailer.
-fn is_for_all(name: &str) -> bool {
-    matches!(
-        name,
-        "authorization"
-            | "baggage"
-            | "cache-control"
-            | "cookie"
-            | "date"
-            | "expect"
-            | "host"
-            | "idempotency-key"
-            | "origin"
-            | "pragma"
-            | "range"
-            | "referer"
-            | "set-cookie"
-            | "traceparent"
-            | "tracestate"
-            | "trailer"
-            | "user-agent"
-            | "vary"
-            | "x-api-key"
-            | "x-request-id"
-    ) || name.starts_with("content-")
-        || name.starts_with("accept")
-        || name.starts_with("if-")
-        || name.starts_with("sec-")
-        || name.starts_with("access-control-")
 }
 
 /// An address as `X-Forwarded-For` has it. IPv4 behind an IPv6 socket is written as IPv4.

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn map(headers: &[(&str, &str)]) -> HeaderMap {
@@ -14,7 +16,8 @@ fn prepared(headers: &[(&str, &str)], trusted: bool) -> HeaderMap {
     let context = Context { peer: "::ffff:10.1.2.3".parse().unwrap(), trusted, intermediary: &listed };
     let mut map = map(headers);
     map.append("host", HeaderValue::from_static("wallet.example"));
-    prepare_request(&mut map, &context);
+    let survey = Survey::of(&map);
+    prepare_request(&mut map, survey, &context);
     map
 }
 
@@ -193,4 +196,70 @@ fn addresses_are_written_as_everybody_writes_them() {
     }
     let mapped = address_value("::ffff:192.0.2.7".parse().unwrap()).unwrap();
     assert_eq!(mapped.to_str().unwrap(), "192.0.2.7");
+}
+
+/// Names of every kind, in spellings that are one header for some reader.
+fn any_name() -> impl Strategy<Value = String> {
+    let known = proptest::sample::select(vec![
+        "host",
+        "origin",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "connection",
+        "te",
+        "keep-alive",
+        "proxy-connection",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-otp-verified",
+        "forwarded",
+        "content-length",
+        "cookie",
+        "x-tenant",
+        "x-header-1",
+    ]);
+    (known, 0_usize..40, "[-_.a-z]").prop_map(|(name, place, other)| {
+        let mut name = name.to_owned();
+        let found = name.get(place..=place);
+        if found.is_some_and(|found| found == "-" || place % 5 == 0) {
+            name.replace_range(place..=place, &other);
+        }
+        name
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_survey_finds_what_looking_up_finds(names in proptest::collection::vec(any_name(), 0..12)) {
+        let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        let map = map(&headers);
+        let survey = Survey::of(&map);
+        for (mark, name) in [
+            (Mark::Host, "host"),
+            (Mark::TransferEncoding, "transfer-encoding"),
+            (Mark::Upgrade, "upgrade"),
+            (Mark::Origin, "origin"),
+            (Mark::Trailer, "trailer"),
+        ] {
+            prop_assert_eq!(survey.has(mark), map.contains_key(name), "{}", name);
+        }
+    }
+
+    #[test]
+    fn nothing_would_be_taken_out_of_headers_that_are_left_alone(
+        names in proptest::collection::vec(any_name(), 0..6),
+        trusted: bool,
+    ) {
+        let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        let mut map = map(&headers);
+        let survey = Survey::of(&map);
+        let before = map.clone();
+        let context = Context { peer: "10.1.2.3".parse().unwrap(), trusted, intermediary: &[] };
+        let told = take_out(&mut map, survey, &context);
+        if survey.is_plain() {
+            prop_assert_eq!(map, before);
+            prop_assert_eq!(told, Told::default());
+        }
+    }
 }

@@ -53,6 +53,10 @@ pub struct Health {
     pub code_key_prints: Vec<String>,
     /// Whether a stop was asked for.
     pub draining: bool,
+    /// How many messages wait in this process.
+    pub messages: usize,
+    /// How long the oldest of them has waited.
+    pub oldest_message: Duration,
 }
 
 impl Health {
@@ -67,11 +71,14 @@ impl Health {
         json!({
             "status": if self.is_ok() { "ok" } else { "degraded" },
             "draining": self.draining,
+            "version": env!("CARGO_PKG_VERSION"),
+            "commit": env!("OTP_SIDECAR_COMMIT"),
             "state": state(&self.state),
             "email_service": self.email.as_ref().map_or_else(
                 || json!({ "status": "unknown", "detail": "no relay is configured: start with --smtp" }),
                 email,
             ),
+            "outbox": { "messages": self.messages, "oldestSeconds": seconds(self.oldest_message) },
             "policy": policy(&self.policy),
             "codeKeys": self.code_keys,
             "codeKeyPrints": self.code_key_prints,

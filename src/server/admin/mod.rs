@@ -4,6 +4,8 @@
 //! It runs apart from the wallet's traffic, so that a scrape never delays a payment.
 
 pub mod health;
+pub mod operations;
+pub mod reply;
 pub mod routes;
 
 use std::net::SocketAddr;

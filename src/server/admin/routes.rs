@@ -1,14 +1,18 @@
 //! The calls of the admin listener (`docs/api.yaml`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body::Body;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use serde_json::{Value, json};
 
 use super::health::{EmailService, Health, PolicyState};
+use super::operations::{LONGEST_BODY, Operations};
+use super::reply::{Call, Reply};
 use crate::domain::id::Purpose;
 use crate::domain::time::Clock;
 use crate::store::contract::{Ledger, Outbox};
@@ -52,13 +56,22 @@ pub struct Admin {
     pub code_key_prints: Vec<String>,
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
+    /// What operators see and do.
+    pub operations: Operations,
 }
+
+/// How long the body of a call may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Answer = Response<Full<Bytes>>;
 
 impl Admin {
     /// Answers one call.
-    pub async fn answer<B>(&self, request: Request<B>) -> Answer {
+    pub async fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
             "/livez" if is_read => text(StatusCode::OK, "ok"),
@@ -69,8 +82,37 @@ impl Admin {
             _ if !self.is_admin(request.headers()) => unauthorized(),
             "/-/reload" if request.method() == Method::POST => self.reload().await,
             "/-/reload" => not_allowed("POST"),
-            _ => error(StatusCode::NOT_FOUND, "not_found", "There is no such call."),
+            _ => self.operate(request).await,
         }
+    }
+
+    /// A call about what is remembered of people.
+    async fn operate<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let reading = Limited::new(body, LONGEST_BODY).collect();
+        let body = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(problem)) if problem.is::<LengthLimitError>() => {
+                let most = format!("The body has more than {LONGEST_BODY} bytes.");
+                return error(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &most);
+            }
+            Ok(Err(_)) | Err(_) => {
+                return error(StatusCode::BAD_REQUEST, "invalid_request", "The body did not arrive whole.");
+            }
+        };
+        let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let call = Call {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query(),
+            content_type,
+            body: &body,
+        };
+        replied(self.operations.answer(&call).await)
     }
 
     /// Ready: the policy is loaded (it always is once this answers), the store is reachable and no
@@ -87,6 +129,7 @@ impl Admin {
 
     /// Always 200: the body tells. A probe that restarts pods because mail is down helps nobody.
     async fn health(&self) -> Answer {
+        let (messages, oldest_message) = self.waiting();
         let health = Health {
             state: self.ledger.health().await,
             email: self.operated.email(),
@@ -94,6 +137,8 @@ impl Admin {
             code_keys: self.code_keys.clone(),
             code_key_prints: self.code_key_prints.clone(),
             draining: self.operated.is_draining(),
+            messages,
+            oldest_message,
         };
         json_answer(StatusCode::OK, &health.to_json())
     }
@@ -104,9 +149,8 @@ impl Admin {
         if let Ok(census) = self.ledger.census(&purposes).await {
             metrics.set_census(&census, &purposes);
         }
-        let depth = self.outbox.depth();
-        let oldest = depth.oldest.map(|oldest| self.clock.now().since(oldest)).unwrap_or_default();
-        metrics.set_outbox("email", depth.messages, oldest);
+        let (messages, oldest) = self.waiting();
+        metrics.set_outbox("email", messages, oldest);
         match metrics.render() {
             Ok(rendered) => {
                 let mut answer = text(StatusCode::OK, &rendered);
@@ -119,6 +163,13 @@ impl Admin {
                 error(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The metrics could not be rendered.")
             }
         }
+    }
+
+    /// How many messages wait, and how long the oldest has waited.
+    fn waiting(&self) -> (usize, Duration) {
+        let depth = self.outbox.depth();
+        let oldest = depth.oldest.map(|oldest| self.clock.now().since(oldest));
+        (depth.messages, oldest.unwrap_or_default())
     }
 
     async fn reload(&self) -> Answer {
@@ -161,6 +212,12 @@ fn not_allowed(allowed: &'static str) -> Answer {
 
 fn error(status: StatusCode, word: &str, message: &str) -> Answer {
     json_answer(status, &json!({ "success": false, "error": word, "message": message }))
+}
+
+fn replied(reply: Reply) -> Answer {
+    let mut answer = json_answer(reply.status, &reply.body);
+    answer.headers_mut().extend(reply.headers);
+    answer
 }
 
 fn json_answer(status: StatusCode, body: &Value) -> Answer {

@@ -147,6 +147,43 @@ async fn connections_to_the_backend_are_used_again() {
 }
 
 #[tokio::test]
+async fn a_connection_is_used_again_after_a_long_answer_in_any_framing() {
+    let piece = "x".repeat(50_000);
+    let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+    let long = [
+        ok(&piece.repeat(5)),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(5)),
+        format!(
+            "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\nX-Sum: 1\r\n\r\n",
+            chunk.repeat(5)
+        ),
+    ];
+    let opened = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = opened.clone();
+    let backend = backend(move |mut stream| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let long = long.clone();
+        async move {
+            let mut wire = Wire::default();
+            for answer in long.iter().cycle() {
+                if wire.request(&mut stream).await.is_none() {
+                    return;
+                }
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        }
+    })
+    .await;
+    let front = Front::before(backend).await;
+    let mut client = Client::to(&front).await;
+    for _ in 0..9 {
+        let answer = client.ask("GET / HTTP/1.1\r\nHost: w\r\n\r\n").await;
+        assert_eq!(answer.body.len(), 250_000);
+    }
+    assert_eq!(opened.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_backend_that_closes_every_connection_silently_serves_every_get() {
     let backend = backend(|mut stream| async move {
         let mut wire = Wire::default();

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::policy::decision::Admission;
 use crate::proxy::body::Body;
@@ -32,12 +33,13 @@ pub(super) struct PassAll {
 impl Handler for PassAll {
     async fn handle(&self, mut request: Box<Request<Body>>, peer: SocketAddr) -> Response<Body> {
         let checked = head::check(request.method(), request.uri(), request.version(), request.headers());
-        if let Err(refusal) = checked {
-            return refused(StatusCode::BAD_REQUEST, refusal.details());
-        }
+        let survey = match checked {
+            Ok(survey) => survey,
+            Err(refusal) => return refused(StatusCode::BAD_REQUEST, refusal.details()),
+        };
         let context = Context { peer: peer.ip(), trusted: false, intermediary: &[] };
-        headers::prepare_request(request.headers_mut(), &context);
-        match self.upstream.forward(Admission::for_tests(), request, self.care).await {
+        headers::prepare_request(request.headers_mut(), survey, &context);
+        match self.upstream.forward(Admission::for_tests(), request, self.care, Instant::now()).await {
             Ok(answer) => answer,
             Err(error) => {
                 let status = match error {

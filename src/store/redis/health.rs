@@ -46,7 +46,7 @@ async fn is_replica(connection: &Connection) -> Result<bool, StoreError> {
 }
 
 /// The text of an answer; none where the user may not ask.
-fn told(answer: Result<Value, StoreError>) -> Result<Option<String>, StoreError> {
+pub fn told(answer: Result<Value, StoreError>) -> Result<Option<String>, StoreError> {
     match answer {
         Ok(value) => Ok(text(value)),
         Err(StoreError::Failed(_)) => Ok(None),
@@ -67,6 +67,6 @@ fn text(value: Value) -> Option<String> {
 }
 
 /// The value of one line of `INFO`.
-fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
+pub fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }

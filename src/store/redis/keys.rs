@@ -7,6 +7,9 @@
 //! | `{otp:NN}:limit:<limit>:<purpose>:[<client>]:<subject>` | list | times of the latest events | a window after the latest |
 //! | `{otp:NN}:pending:<purpose>` | sorted set | subjects by the end of their newest code | a day after the latest |
 //! | `{otp:NN}:locked:<purpose>` | sorted set | subjects by the end of their lock | 400 days after the latest |
+//! | `{otp:NN}:operations` | list | what operators changed, oldest first | 400 days after the latest |
+//! | `{otp:NN}:counts:<date>` | hash | what reports tell of a day | 400 days after the day |
+//! | `{otp:NN}:batches:<instance>` | string | the latest counts of an instance that were added | a week after them |
 //!
 //! `NN` is one of 16 shards. Keys of one subject share its shard, and with it a slot of a cluster. So a
 //! script may complete a key from a prefix, where only stored state tells the rest: the whole key would
@@ -17,7 +20,9 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::id::{Purpose, Reference};
+use crate::domain::id::{InstanceId, Purpose, Reference};
+use crate::domain::ledger::day::Day;
+use crate::domain::ledger::inventory::Kind;
 use crate::domain::subject::Subject;
 use crate::domain::window::{Owner, Take};
 
@@ -32,6 +37,24 @@ impl Shard {
     /// The shard of everything that belongs to a subject.
     pub fn of(subject: &Subject) -> Self {
         Self::of_text(subject.as_str())
+    }
+
+    /// The shard of what a limit has counted, and of the records about it.
+    pub fn of_bucket(take: &Take) -> Self {
+        match &take.owner.subject {
+            Some(subject) => Self::of(subject),
+            None => Self::of_text(&owner_of(take)),
+        }
+    }
+
+    /// The shard of what belongs to nobody.
+    pub fn of_nobody() -> Self {
+        Self::of_text("")
+    }
+
+    /// Its number.
+    pub fn number(self) -> u8 {
+        self.0
     }
 
     /// All of them.
@@ -60,6 +83,21 @@ impl Shard {
     /// Completed by a purpose: the sorted set of locked subjects.
     pub fn locked_prefix(self) -> String {
         self.key("locked")
+    }
+
+    /// Completed by a subject, `:` and a purpose: one account.
+    pub fn accounts_prefix(self) -> String {
+        self.key("account")
+    }
+
+    /// Completed by a subject, `:` and a reference: one challenge.
+    pub fn challenges_prefix(self) -> String {
+        self.key("challenge")
+    }
+
+    /// The list of what operators changed.
+    pub fn operations(self) -> String {
+        format!("{{otp:{:02}}}:operations", self.0)
     }
 
     /// The sorted set of subjects with a live code.
@@ -113,17 +151,51 @@ impl<'a> SubjectKeys<'a> {
 
 /// The bucket that a limit counts in.
 pub fn bucket(take: &Take) -> String {
-    let Owner { subject, purpose, client } = &take.owner;
+    let owner = owner_of(take);
+    match &take.owner.subject {
+        Some(subject) => Shard::of(subject).key("limit") + &owner + subject.as_str(),
+        None => Shard::of_text(&owner).key("limit") + &owner,
+    }
+}
+
+/// What is counted on a day. All days lie in one shard: they are written every few seconds, and read together.
+pub fn counts(day: Day) -> String {
+    Shard::of_nobody().key("counts") + &day.to_string()
+}
+
+/// Which of an instance's counts were added.
+pub fn batches(instance: &InstanceId) -> String {
+    Shard::of_nobody().key("batches") + instance.as_str()
+}
+
+/// What begins every key, for `SCAN`.
+pub const PATTERN: &str = "{otp:[0-9][0-9]}:*";
+
+/// What a key is for; `None` for one that this version does not spell.
+pub fn kind_of(key: &[u8]) -> Option<Kind> {
+    let (shard, rest) = std::str::from_utf8(key).ok()?.strip_prefix("{otp:")?.split_once("}:")?;
+    let is_shard = shard.len() == 2 && shard.parse::<u8>().is_ok_and(|shard| shard < SHARDS);
+    let (word, rest) = rest.split_once(':').map_or((rest, None), |(word, rest)| (word, Some(rest)));
+    let kind = Kind::parse(word).filter(|_| is_shard)?;
+    (rest.is_none() == (kind == Kind::Operations)).then_some(kind)
+}
+
+/// The day whose counts are under a key.
+pub fn day_of(key: &[u8]) -> Option<Day> {
+    let (_, date) = std::str::from_utf8(key).ok()?.split_once("}:counts:")?;
+    Day::parse(date).ok()
+}
+
+/// A bucket's name up to its subject.
+fn owner_of(take: &Take) -> String {
+    let Owner { purpose, client, .. } = &take.owner;
     let mut owner = String::with_capacity(96);
     let _ = write!(owner, "{}:{}:[", take.limit, purpose.as_ref().map_or("", Purpose::as_str));
     if let Some(client) = client {
         let _ = write!(owner, "{client}");
     }
     owner.push_str("]:");
-    match subject {
-        Some(subject) => Shard::of(subject).key("limit") + &owner + subject.as_str(),
-        None => Shard::of_text(&owner).key("limit") + &owner,
-    }
+    owner
 }
 
 #[cfg(test)]
@@ -166,7 +238,15 @@ mod tests {
             bucket(&take(Some("65f1c0ffee"), Some("wallet_funding"), Some("2001:db8::1"))),
             bucket(&take(None, None, Some("192.0.2.1"))),
             bucket(&take(None, None, None)),
+            keys.shard().operations(),
+            counts(Day::parse("2026-11-22").unwrap()),
+            batches(&InstanceId::parse(&"a".repeat(32)).unwrap()),
         ];
+        for key in &spelt {
+            assert!(kind_of(key.as_bytes()).is_some(), "{key} is of no kind");
+        }
+        assert_eq!(day_of(spelt[8].as_bytes()), Day::parse("2026-11-22").ok());
+        assert!(spelt.iter().enumerate().all(|(place, key)| place == 8 || day_of(key.as_bytes()).is_none()));
         assert_eq!(
             spelt,
             [
@@ -177,8 +257,21 @@ mod tests {
                 "{otp:05}:limit:send-hour:wallet_funding:[2001:db8::]:65f1c0ffee",
                 "{otp:05}:limit:send-hour::[192.0.2.1]:",
                 "{otp:13}:limit:send-hour::[]:",
+                "{otp:05}:operations",
+                "{otp:03}:counts:2026-11-22",
+                "{otp:03}:batches:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             ]
         );
+    }
+
+    #[test]
+    fn a_key_that_nobody_here_spells_is_of_no_kind() {
+        for key in ["", "a", "{otp:16}:limit:a", "{otp:5}:limit:a", "{otp:05}:limits:a", "{otp:05}limit:a"] {
+            assert_eq!(kind_of(key.as_bytes()), None, "{key}");
+        }
+        assert_eq!(kind_of(b"{otp:05}:limit"), None);
+        assert_eq!(kind_of(b"{otp:05}:operations:a"), None);
+        assert_eq!(kind_of(b"{otp:05}:limit:\xff"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod connection;
 mod fault;
 mod health;
+mod ledger;
 pub mod keys;
 mod reply;
 pub mod script;
@@ -19,14 +20,12 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use self::connection::Connection;
-use self::keys::{Shard, SubjectKeys};
+use self::keys::SubjectKeys;
 use self::script::{Call, Script};
 pub use self::settings::{RedisSettings, SettingsError};
-use super::contract::{Challenges, Ledger, Stamped, StoreError, StoreHealth};
+use super::contract::{Challenges, Stamped, StoreError};
 use crate::domain::admit::{AdmitCommand, AdmitOutcome};
-use crate::domain::id::Purpose;
 use crate::domain::issue::{Expected, IssueCommand, IssueOutcome};
-use crate::domain::state::Census;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::verify::{SettleCommand, SettleOutcome, Settlement, VerifyCommand, VerifyOutcome};
 
@@ -164,20 +163,5 @@ impl Challenges for RedisStore {
             .text(command.request.as_str())
             .text(settlement);
         reply::settle(self.connection.call(&call).await?)
-    }
-}
-
-#[async_trait]
-impl Ledger for RedisStore {
-    async fn health(&self) -> Result<StoreHealth, StoreError> {
-        health::check(&self.connection).await
-    }
-
-    async fn census(&self, purposes: &[Purpose]) -> Result<Census, StoreError> {
-        let pending = purposes.iter().flat_map(|purpose| Shard::all().map(|shard| shard.pending(purpose)));
-        let locked = purposes.iter().flat_map(|purpose| Shard::all().map(|shard| shard.locked(purpose)));
-        let keys: Vec<String> = pending.chain(locked).collect();
-        let call = self.script(&script::CENSUS, names(&keys)).number(u64::from(keys::SHARDS));
-        reply::census(self.connection.call(&call).await?, purposes)
     }
 }

@@ -18,10 +18,13 @@ use crate::domain::window::{Count, Take};
 
 use super::keys;
 
-const TIME: &str = include_str!("lua/time.lua");
+/// `now`.
+pub const TIME: &str = include_str!("lua/time.lua");
 const LIMITS: &str = include_str!("lua/limits.lua");
-const ACCOUNT: &str = include_str!("lua/account.lua");
-const CHALLENGE: &str = include_str!("lua/challenge.lua");
+/// Accounts.
+pub const ACCOUNT: &str = include_str!("lua/account.lua");
+/// Challenges.
+pub const CHALLENGE: &str = include_str!("lua/challenge.lua");
 const LISTED: &str = include_str!("lua/listed.lua");
 
 /// [`crate::domain::admit::decide`].
@@ -62,7 +65,7 @@ pub struct Script {
 
 impl Script {
     /// Joins the parts after the constants that the rules and the scripts share.
-    fn of(parts: &[&str]) -> Self {
+    pub fn of(parts: &[&str]) -> Self {
         let mut body = String::new();
         let constants = [
             ("CLEAN_AFTER", CLEAN_AFTER),

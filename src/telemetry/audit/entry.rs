@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::domain::id::{PolicyHash, Purpose, Reference, RequestId, RouteName};
+use crate::domain::id::{LimitName, PolicyHash, Purpose, Reference, RequestId, RouteName};
 use crate::domain::outbox::MessageKind;
 use crate::domain::pseudonym::AuditForms;
-use crate::domain::subject::Subject;
+use crate::domain::subject::{ClientAddr, Subject, mask_addresses};
 use crate::domain::tally::Tally;
 use crate::domain::time::Timestamp;
-use crate::telemetry::event::{Actor, Event, Ruling, Settled};
+use crate::telemetry::event::{Actor, Event, Intervention, Ruling, Settled};
 
 /// One line to be.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ pub enum What {
         /// Since it was asked for.
         after: Duration,
     },
+    /// An operator looked at or changed something.
+    Operation(Box<Operation>),
     /// A policy was loaded or rejected.
     Policy {
         /// The one in force since then.
@@ -141,6 +143,48 @@ impl Of {
     }
 }
 
+/// What an operator did.
+#[derive(Debug)]
+pub struct Operation {
+    /// The word.
+    pub word: &'static str,
+    /// What came of it.
+    pub result: &'static str,
+    /// Who, with addresses masked.
+    pub by: String,
+    /// Why, with addresses masked.
+    pub note: String,
+    /// Whom it is about.
+    pub subject: Option<Subject>,
+    /// What it is about.
+    pub purpose: Option<Purpose>,
+    /// Which challenge.
+    pub reference: Option<Reference>,
+    /// Which limit.
+    pub limit: Option<LimitName>,
+    /// Which address.
+    pub client: Option<IpAddr>,
+    /// The forms that the policy asks for.
+    pub forms: AuditForms,
+}
+
+impl Operation {
+    fn of(intervention: &Intervention<'_>) -> Self {
+        Self {
+            word: intervention.operation,
+            result: intervention.result,
+            by: mask_addresses(intervention.by),
+            note: mask_addresses(intervention.reason),
+            subject: intervention.subject.cloned(),
+            purpose: intervention.purpose.cloned(),
+            reference: intervention.reference.cloned(),
+            limit: intervention.limit.cloned(),
+            client: intervention.client.map(ClientAddr::ip),
+            forms: intervention.forms,
+        }
+    }
+}
+
 /// When and what, if the event is one that the audit log tells.
 pub(super) fn of(event: &Event<'_>) -> Option<(Option<Timestamp>, What)> {
     let what = match event {
@@ -167,6 +211,10 @@ pub(super) fn of(event: &Event<'_>) -> Option<(Option<Timestamp>, What)> {
             attempt: *attempt,
             after: *after,
         },
+        Event::Operated { intervention } => {
+            let what = What::Operation(Box::new(Operation::of(intervention)));
+            return Some((Some(intervention.at), what));
+        }
         Event::Reload { hash, routes, error, at } => {
             let what = What::Policy { hash: (*hash).clone(), routes: *routes, rejected: error.is_some() };
             return Some((Some(*at), what));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::entry::{Decision, Entry, Of, What};
+use super::entry::{Decision, Entry, Of, Operation, What};
 use crate::domain::lockout::Lock;
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::tally::Change;
@@ -53,6 +53,12 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
@@ -78,6 +84,8 @@ struct Line<'a> {
     lock: Option<Pair<Option<String>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     limits: Vec<LimitLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +151,7 @@ fn line<'a>(what: &'a What, names: &Pseudonyms) -> Line<'a> {
             after_seconds: Some(seconds(*after)),
             ..Line::default()
         },
+        What::Operation(operation) => of_operation(operation, names),
         What::Policy { hash, routes, rejected } => Line {
             event: "policy",
             result: Some(if *rejected { "rejected" } else { "loaded" }),
@@ -194,6 +203,23 @@ fn of_decision<'a>(decision: &'a Decision, names: &Pseudonyms) -> Line<'a> {
         lock: account.map(|of| lock_pair(of.lock)),
         limits: limits.collect(),
         ..about("decision", &decision.of, names)
+    }
+}
+
+fn of_operation<'a>(operation: &'a Operation, names: &Pseudonyms) -> Line<'a> {
+    let forms = operation.forms;
+    Line {
+        event: "operation",
+        subject: operation.subject.as_ref().map(|subject| names.subject_as(forms.subject, subject)),
+        operation: Some(operation.word),
+        by: Some(&operation.by),
+        note: Some(&operation.note),
+        purpose: operation.purpose.as_ref().map(|purpose| purpose.as_str()),
+        reference: operation.reference.as_ref().map(|reference| names.reference(reference)),
+        client: operation.client.map(|client| names.client_as(forms.client, client)),
+        result: Some(operation.result),
+        limit: operation.limit.as_ref().map(|limit| limit.as_str()),
+        ..Line::default()
     }
 }
 

@@ -10,6 +10,7 @@ mod file;
 pub mod line;
 pub mod order;
 pub mod queue;
+pub mod reader;
 pub mod settings;
 mod sink;
 mod writer;

@@ -14,92 +14,10 @@ use otp_sidecar::domain::verify::{
 };
 use otp_sidecar::domain::window::{Count, Limited, Take};
 
+use super::floors::FLOORS;
 use super::generator::Generator;
-use super::{COMMANDS, Command, Outcome};
+use super::{COMMANDS, Command, Outcome, operators};
 use crate::store_world::digest;
-
-/// The least that must be reached in a normal run; for most a third to a half of what usually is.
-const FLOORS: &[(&str, usize)] = &[
-    ("admit: a live challenge", 390),
-    ("admit: a pending challenge without a live code", 270),
-    ("admit: a reserved challenge", 50),
-    ("admit: disabled", 30),
-    ("admit: limited at place 1", 40),
-    ("admit: limited at place 2", 20),
-    ("admit: limited at place 3", 3),
-    ("admit: limited by all", 8),
-    ("admit: limited by failures", 30),
-    ("admit: limited by its own", 30),
-    ("admit: limited by its own beside one for all with room", 11),
-    ("admit: limited by one for all beside its own with room", 2),
-    ("admit: limited by the longest of several", 2),
-    ("admit: limited by the second of two own", 10),
-    ("admit: locked", 80),
-    ("admit: nobody", 590),
-    ("admit: nothing pending", 480),
-    ("admit: tells a lock", 40),
-    ("admit: tells disabled", 20),
-    ("admit: tells failures", 210),
-    ("issue: a forgotten reference for another purpose", 15),
-    ("issue: expected a pending one", 390),
-    ("issue: expected anything", 1090),
-    ("issue: expected nothing", 40),
-    ("issue: live 1", 520),
-    ("issue: live 2", 490),
-    ("issue: live 3", 510),
-    ("issue: spent, another purpose", 90),
-    ("issue: spent, consumed", 230),
-    ("issue: spent, reserved", 90),
-    ("issue: stale, expected a pending one", 730),
-    ("issue: stale, expected nothing", 190),
-    ("issue: too soon", 14),
-    ("settle: another reference", 14),
-    ("settle: by a foreign request", 40),
-    ("settle: by a foreign subject", 30),
-    ("settle: commit", 100),
-    ("settle: release", 150),
-    ("tally: a full limit", 250),
-    ("tally: a limit without numbers", 1400),
-    ("tally: a lock began", 180),
-    ("tally: failures forgiven or locked away", 150),
-    ("tally: failures that stay", 300),
-    ("tally: no failures", 2700),
-    ("tally: one failure more", 200),
-    ("tally: one in between", 750),
-    ("tally: the first of its window", 1600),
-    ("tally: the last that fits", 280),
-    ("verify: all expired", 580),
-    ("verify: an escalated lock", 70),
-    ("verify: disabled", 290),
-    ("verify: expired beside a live one", 12),
-    ("verify: limited at place 1", 110),
-    ("verify: limited at place 2", 50),
-    ("verify: limited at place 3", 8),
-    ("verify: limited by all", 12),
-    ("verify: limited by failures", 80),
-    ("verify: limited by its own", 80),
-    ("verify: limited by its own beside one for all with room", 20),
-    ("verify: limited by one for all beside its own with room", 6),
-    ("verify: limited by the longest of several", 2),
-    ("verify: limited by the second of two own", 30),
-    ("verify: locked", 650),
-    ("verify: mismatch", 400),
-    ("verify: mismatch counted by a limit on failures", 110),
-    ("verify: mismatch disables", 10),
-    ("verify: mismatch locks", 180),
-    ("verify: reserved by an older code, live 2", 2),
-    ("verify: reserved by an older code, live 3", 2),
-    ("verify: reserved by newest, live 1", 80),
-    ("verify: reserved by newest, live 2", 80),
-    ("verify: reserved by newest, live 3", 80),
-    ("verify: spent, consumed", 270),
-    ("verify: spent, reserved", 310),
-    ("verify: superseded", 120),
-    ("verify: the longest lock", 30),
-    ("verify: unknown", 470),
-    ("verify: unknown key", 270),
-    ("verify: unknown, no lockout", 150),
-];
 
 /// How often each corner was reached.
 #[derive(Default)]
@@ -121,7 +39,8 @@ impl Coverage {
         );
     }
 
-    fn reach(&mut self, corner: impl Into<String>) {
+    /// Notes that a corner was reached.
+    pub fn reach(&mut self, corner: impl Into<String>) {
         *self.0.entry(corner.into()).or_default() += 1;
     }
 
@@ -166,6 +85,16 @@ impl Coverage {
                 self.note_verify(known, command, outcome, before, now);
             }
             (Command::Settle(command), Outcome::Settle(outcome)) => self.note_settle(known, command, outcome),
+            (Command::Clear(command), Outcome::Clear(cleared)) => {
+                operators::note_clear(self, command, cleared);
+            }
+            (Command::Revoke(command), Outcome::Revoke(revoked)) => {
+                operators::note_revoke(self, known, command, revoked, before, now);
+            }
+            (Command::Reset(command), Outcome::Reset(forgotten)) => {
+                operators::note_reset(self, command, forgotten);
+            }
+            (Command::Add(_), Outcome::Add(outcome)) => operators::note_add(self, *outcome),
             _ => panic!("{command:?} has an outcome of another kind: {outcome:?}"),
         }
     }

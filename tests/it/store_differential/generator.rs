@@ -16,12 +16,12 @@ use otp_sidecar::domain::time::Timestamp;
 use otp_sidecar::domain::verify::{SettleCommand, SettleOutcome, Settlement, VerifyCommand, VerifyOutcome};
 use otp_sidecar::domain::window::{Count, Owner, Take};
 
-use super::{Command, Outcome};
+use super::{Command, Outcome, operators};
 use crate::store_world::{digest, reference, request, subject};
 use crate::support::random::Random;
 
-const KEYS: [&str; 3] = ["a", "aa", "b"];
-const NEVER_ISSUED: u8 = 255;
+pub const KEYS: [&str; 3] = ["a", "aa", "b"];
+pub const NEVER_ISSUED: u8 = 255;
 /// Farther than this is seldom leapt to: it makes everything forgotten.
 const FAR: Duration = Duration::from_secs(90);
 
@@ -82,7 +82,10 @@ impl Generator {
         edge.since(now)
     }
 
-    pub fn command(&mut self, random: &mut Random) -> Command {
+    pub fn command(&mut self, random: &mut Random, now: Timestamp) -> Command {
+        if random.chance(5) {
+            return operators::command(self, random, now);
+        }
         match random.below(100) {
             0..=17 => Command::Admit(self.admit(random)),
             18..=42 => Command::Issue(self.issue(random)),
@@ -249,11 +252,11 @@ impl Generator {
     }
 }
 
-fn any_subject(random: &mut Random) -> Subject {
+pub fn any_subject(random: &mut Random) -> Subject {
     subject(random.pick(&["u1", "u1", "u2"]))
 }
 
-fn any_purpose(random: &mut Random) -> Purpose {
+pub fn any_purpose(random: &mut Random) -> Purpose {
     random.pick(&purposes())
 }
 
@@ -263,7 +266,7 @@ fn usual_purpose(under: &Reference) -> Purpose {
     if under.as_str().starts_with("FUND") { funding } else { wallet }
 }
 
-fn any_reference(random: &mut Random) -> Reference {
+pub fn any_reference(random: &mut Random) -> Reference {
     reference(random.pick(&["FUND-1", "FUND-1", "FUND-1", "FUND-2", "OTP-33", "OTP-33"]))
 }
 
@@ -287,7 +290,7 @@ fn lockouts(random: &mut Random) -> Arc<[(Purpose, LockoutRule)]> {
 }
 
 /// Up to three limits in any order; a reload may have changed their numbers.
-fn takes(random: &mut Random, of: &Subject) -> Vec<Take> {
+pub fn takes(random: &mut Random, of: &Subject) -> Vec<Take> {
     let count = random.pick(&[0, 0, 0, 0, 1, 2, 2, 3]);
     (0..count).map(|_| take(random, of)).collect()
 }

@@ -75,7 +75,7 @@ impl Made<'_> {
         let keyring = Keyring::new([(KeyId::parse("t").unwrap(), Zeroizing::new([1; 32]))]).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let target = Target::Tcp { host: self.upstream.ip().to_string(), port: self.upstream.port() };
-        let telemetry = Telemetry::new(keyring.pseudonyms()).unwrap();
+        let telemetry = Telemetry::new(keyring.pseudonyms(), clock.clone()).unwrap();
         let telemetry = match self.audit {
             Some(path) => telemetry.auditing(&settings(path), Arc::clone(&clock)).unwrap(),
             None => telemetry,

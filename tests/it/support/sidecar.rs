@@ -66,6 +66,17 @@ impl Start {
         Self { command }
     }
 
+    /// With these arguments and this environment, and nothing of this process's own.
+    pub fn exactly(
+        arguments: impl Iterator<Item = String>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_otp-sidecar"));
+        command.args(arguments).env_clear().envs(env);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        Self { command }
+    }
+
     pub fn flag(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.arg(name).arg(value);
         self

@@ -1,0 +1,299 @@
+//! Flags that several commands share: where the state is, the keys of the codes, and the two ways to
+//! reach a deployment, through its admin listener or straight to its store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use zeroize::Zeroizing;
+
+use super::secret::{self, CodeKeys};
+use super::{StateTarget, duration, target};
+
+/// Where the admin listener is when nobody says so.
+pub const ADMIN: &str = "http://127.0.0.1:9145";
+
+/// A flag that is wrong: its name without the dashes, and a sentence.
+pub type FlagProblem = (String, String);
+
+/// Where state is kept.
+#[derive(Debug, Default, Args)]
+pub struct StateFlags {
+    /// Where state is kept: memory (one replica, lost at a restart), redis://user:pass@host:6379/0,
+    /// rediss:// (TLS; more with ?ca=FILE, ?cert=FILE&key=FILE) or redis+unix:///path?db=0&user=…&pass=….
+    #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
+    pub state: Option<String>,
+
+    /// A file with what --state would say, so that a password shows in no process list.
+    #[arg(long, env = "OTP_SIDECAR_STATE_FILE", value_name = "FILE")]
+    pub state_file: Option<PathBuf>,
+}
+
+impl StateFlags {
+    /// Where state is kept; `None` when nobody says.
+    ///
+    /// # Errors
+    /// With the flag that is wrong.
+    pub fn target(self) -> Result<Option<StateTarget>, FlagProblem> {
+        let text = either("state", self.state, self.state_file)?;
+        text.map(|text| target::state(&text).map_err(|problem| ("state".to_owned(), problem))).transpose()
+    }
+}
+
+/// The keys of the codes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct KeyFlags {
+    /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
+    /// [default: none; `serve` generates one with --state memory].
+    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS", value_name = "KEYS", hide_env_values = true)]
+    pub code_keys: Option<String>,
+
+    /// A file with what --code-keys would say.
+    #[arg(long, env = "OTP_SIDECAR_CODE_KEYS_FILE", value_name = "FILE")]
+    pub code_keys_file: Option<PathBuf>,
+}
+
+impl KeyFlags {
+    /// What was said, unread.
+    ///
+    /// # Errors
+    /// With the flag that is wrong.
+    pub fn text(self) -> Result<Option<Zeroizing<String>>, FlagProblem> {
+        either("code-keys", self.code_keys, self.code_keys_file)
+    }
+
+    /// The keys, newest first; none when nobody says.
+    ///
+    /// # Errors
+    /// With the flag that is wrong.
+    pub fn keys(self) -> Result<CodeKeys, FlagProblem> {
+        let keys = self.text()?.map(|text| secret::code_keys(&text)).transpose();
+        keys.map(Option::unwrap_or_default).map_err(|problem| ("code-keys".to_owned(), problem))
+    }
+}
+
+/// A secret is given by a flag or by a file, not by both.
+///
+/// # Errors
+/// With the flag that is wrong.
+pub fn either(
+    flag: &str,
+    value: Option<String>,
+    file: Option<PathBuf>,
+) -> Result<Option<Zeroizing<String>>, FlagProblem> {
+    match (value, file) {
+        (Some(_), Some(_)) => {
+            Err((flag.to_owned(), format!("given together with --{flag}-file; leave one of them out")))
+        }
+        (Some(value), None) => Ok(Some(Zeroizing::new(value))),
+        (None, Some(path)) => {
+            secret::from_file(&path).map(Some).map_err(|problem| (format!("{flag}-file"), problem))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Which of the two ways was typed, rather than found in the environment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Typed {
+    admin: bool,
+    state: bool,
+}
+
+impl FromArgMatches for Typed {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let is_typed = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        Ok(Self { admin: is_typed("admin"), state: is_typed("state") || is_typed("state_file") })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Typed {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
+}
+
+/// How a command reaches a deployment.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How to reach the sidecar, or its state")]
+pub struct AccessFlags {
+    // Before the flags that it asks about: they are taken out as they are read.
+    #[command(flatten)]
+    typed: Typed,
+
+    /// The admin listener of a running sidecar.
+    #[arg(long, env = "OTP_SIDECAR_ADMIN", default_value = ADMIN, value_name = "URL")]
+    pub admin: String,
+
+    /// A file with the admin token, which the sidecar was started with.
+    #[arg(long, env = "OTP_SIDECAR_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
+    /// The state, to go there without a sidecar.
+    #[command(flatten)]
+    pub state: StateFlags,
+
+    /// With --state: the policies in force there, a file or a folder of *.yaml.
+    #[arg(long, env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
+    pub policies: PathBuf,
+
+    /// The keys of the codes there.
+    #[command(flatten)]
+    pub keys: KeyFlags,
+
+    /// How long one answer may take.
+    #[arg(long, default_value = "10s", value_name = "TIME")]
+    pub timeout: String,
+}
+
+/// The ways that are tried, in this order.
+#[derive(Debug)]
+pub enum Way {
+    /// The admin listener and nothing else.
+    Admin(AdminSettings),
+    /// The store and nothing else.
+    Store(StoreSettings),
+    /// The admin listener; if nothing answers there, the store, if the environment names one.
+    Either(AdminSettings, Option<StoreSettings>),
+}
+
+/// How to ask an admin listener.
+#[derive(Debug)]
+pub struct AdminSettings {
+    /// Where it is.
+    pub url: url::Url,
+    /// What to present.
+    pub token: Option<Zeroizing<String>>,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+/// How to ask a store without a sidecar.
+#[derive(Debug)]
+pub struct StoreSettings {
+    /// Where state is kept.
+    pub state: StateTarget,
+    /// A policy file, or a folder of them.
+    pub policies: PathBuf,
+    /// The keys of the codes, newest first; perhaps none.
+    pub keys: CodeKeys,
+    /// How long one call may take.
+    pub timeout: Duration,
+}
+
+impl AccessFlags {
+    /// The keys of the codes; none when nobody says.
+    ///
+    /// # Errors
+    /// A sentence that names the flag.
+    pub fn code_keys(&self) -> Result<CodeKeys, String> {
+        self.keys.clone().keys().map_err(|(flag, problem)| format!("--{flag}: {problem}"))
+    }
+
+    /// The ways to try. What was typed is taken at its word; the environment only says where to look.
+    ///
+    /// # Errors
+    /// A sentence that names the flag.
+    pub fn way(self) -> Result<Way, String> {
+        let told = |(flag, problem): FlagProblem| format!("--{flag}: {problem}");
+        if self.typed.admin && self.typed.state {
+            return Err(
+                "--admin and --state are two ways to the same state: leave one of them out".to_owned()
+            );
+        }
+        let timeout = duration::duration(&self.timeout).map_err(|problem| format!("--timeout: {problem}"))?;
+        let store = |state| -> Result<StoreSettings, String> {
+            Ok(StoreSettings {
+                state,
+                policies: self.policies,
+                keys: self.keys.keys().map_err(told)?,
+                timeout,
+            })
+        };
+        if self.typed.state {
+            let state = self.state.target().map_err(told)?;
+            let state = state.ok_or("--state: write where the state is, such as redis://host:6379/0")?;
+            return store(state).map(Way::Store);
+        }
+        let token = self.admin_token_file.as_deref().map(secret::from_file).transpose();
+        let admin = AdminSettings {
+            url: admin_url(&self.admin).map_err(|problem| format!("--admin: {problem}"))?,
+            token: token.map_err(|problem| format!("--admin-token-file: {problem}"))?,
+            timeout,
+        };
+        if self.typed.admin {
+            return Ok(Way::Admin(admin));
+        }
+        let state = self.state.target().map_err(told)?;
+        Ok(Way::Either(admin, state.map(store).transpose()?))
+    }
+}
+
+fn admin_url(text: &str) -> Result<url::Url, String> {
+    let expected = "write http://127.0.0.1:9145";
+    // Never repeated with a user name: what stands before the `@` may be a password.
+    if text.contains('@') {
+        return Err(format!("this has a user name: the token goes into --admin-token-file; {expected}"));
+    }
+    let url =
+        url::Url::parse(text).map_err(|problem| format!("`{text}` is no URL ({problem}): {expected}"))?;
+    let has_more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
+    match (url.scheme(), url.host_str()) {
+        ("http" | "https", Some(_)) if has_more => {
+            Err(format!("`{text}` has more than a host and a port: {expected}"))
+        }
+        ("http" | "https", Some(_)) => Ok(url),
+        _ => Err(format!("`{text}` is no admin listener: {expected}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        access: AccessFlags,
+    }
+
+    fn way(arguments: &[&str]) -> Result<Way, String> {
+        let line = std::iter::once("command").chain(arguments.iter().copied());
+        Line::try_parse_from(line).unwrap().access.way()
+    }
+
+    #[test]
+    fn what_is_typed_is_the_only_way() {
+        assert!(matches!(way(&["--admin", "http://10.0.0.1:9145"]), Ok(Way::Admin(_))));
+        assert!(matches!(way(&["--state", "redis://10.0.0.1"]), Ok(Way::Store(_))));
+        assert!(matches!(way(&[]), Ok(Way::Either(_, None))));
+        let both = way(&["--admin", "http://10.0.0.1:9145", "--state", "redis://10.0.0.1"]);
+        assert!(both.unwrap_err().contains("leave one of them out"));
+    }
+
+    #[test]
+    fn an_address_that_can_be_none_is_refused_without_repeating_a_password() {
+        for (url, word) in [
+            ("10.0.0.1:9145", "--admin"),
+            ("http://10.0.0.1/metrics", "more than a host"),
+            ("ftp://10.0.0.1", "no admin listener"),
+            ("http://u:hunter2@10.0.0.1", "--admin-token-file"),
+        ] {
+            let problem = way(&["--admin", url]).unwrap_err();
+            assert!(problem.contains(word) && !problem.contains("hunter2"), "{problem}");
+        }
+        assert!(way(&["--timeout", "0s"]).unwrap_err().contains("--timeout"));
+        assert!(way(&["--state", "postgres://x"]).unwrap_err().contains("--state"));
+    }
+}
