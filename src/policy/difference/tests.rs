@@ -79,11 +79,6 @@ fn purposes_are_stricter_with_longer_locks_and_shorter_lives() {
         "template: wallet_deduction\n    resend: { cooldown: 30s }",
         &["purposes.wallet_deduction.resend.cooldown: 0s → 30s (stricter)"],
     );
-    check(
-        "    template: wallet_deduction\n",
-        "    template: default\n",
-        &["purposes.wallet_deduction.template: one text → another text (changed)"],
-    );
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Replay<'_> {
         let doubt = if self.limits.is_cut(takes, rule, self.begin(), line.time) {
             Some(Doubt::BeforeLog)
         } else if self.limits.is_blurred(takes, tally, is_limited, line.time)
-            || (looks_at_lock && !is_limited && self.may_be_locked(line, tally))
+            || (looks_at_lock && self.may_be_locked(line, tally))
         {
             Some(Doubt::Follows)
         } else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Doubt;
 use super::account::Whose;
 use super::engine::Replay;
-use super::known::{Awaited, Holding, LATEST, Note, Ruled, refused};
+use super::known::{Holding, LATEST, Note, Ruled, refused};
 use super::line::{Decision, Outcome, Settled};
 use crate::domain::binding::Binding;
 use crate::domain::challenge::REMEMBERED_BEYOND_CODE;

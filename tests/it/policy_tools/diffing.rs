@@ -41,7 +41,7 @@ fn paths<'a>(was: &'a Folder, now: &'a Folder) -> (&'a str, &'a str) {
 
 #[test]
 fn a_policy_does_not_differ_from_itself() {
-    let ended = run(&["policy", "diff", "policies", "policies/default.yaml"]);
+    let ended = run(&["policy", "diff", "policies", "./policies/"]);
     assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, "Both policies do the same.\n", ""));
 }
 
