@@ -21,6 +21,9 @@ const WRITES_IN_A_MINUTE: u64 = 60 / WRITE_EVERY.as_secs();
 /// How long the last counts may take to be written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long after a failure it is tried again at the end.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
 /// The most keys of one batch, so that a decision never waits long for it.
 const MOST_AT_ONCE: usize = 500;
 
@@ -69,10 +72,16 @@ impl Writer {
             // The store that is watched tells why it fails.
             let _failed = self.write().await;
         }
-        match timeout(PATIENCE, self.write()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error = %error, "the last counts for reports are lost"),
-            Err(_) => tracing::warn!("the last counts for reports are lost: the store is too slow"),
+        if timeout(PATIENCE, self.finish()).await.is_err() {
+            tracing::warn!("the last counts for reports are lost: the store does not take them");
+        }
+    }
+
+    /// Tries until everything is written: the runtime that drove the connection to the store may have ended
+    /// just now.
+    async fn finish(&mut self) {
+        while self.write().await.is_err() {
+            tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 

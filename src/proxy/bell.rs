@@ -21,6 +21,14 @@ enum Hold {
     Rung(Arc<Bell>),
 }
 
+impl Hold {
+    fn ring(self) {
+        if let Self::Rung(bell) = self {
+            bell.0.wake_by_ref();
+        }
+    }
+}
+
 thread_local! {
     static HOLD: Cell<Hold> = const { Cell::new(Hold::No) };
 }
@@ -35,8 +43,8 @@ impl Wake for Bell {
         match replace_hold(Hold::No) {
             Hold::No => self.0.wake_by_ref(),
             Hold::Yes => drop(replace_hold(Hold::Rung(self))),
-            Hold::Rung(earlier) => {
-                earlier.0.wake_by_ref();
+            earlier => {
+                earlier.ring();
                 drop(replace_hold(Hold::Rung(self)));
             }
         }
@@ -46,11 +54,17 @@ impl Wake for Bell {
 /// Ends the hold, also when what was done under it panics.
 struct Held;
 
+impl Held {
+    /// Begins to hold. One take within another is not foreseen, and ends the outer one's hold with a wake.
+    fn begin() -> Self {
+        replace_hold(Hold::Yes).ring();
+        Self
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Hold::Rung(bell) = replace_hold(Hold::No) {
-            bell.0.wake_by_ref();
-        }
+        replace_hold(Hold::No).ring();
     }
 }
 
@@ -68,8 +82,7 @@ pub(super) fn take<B, T>(
     piece: impl FnOnce(&mut B) -> T,
     was_last: impl FnOnce(&B) -> bool,
 ) -> T {
-    drop(replace_hold(Hold::Yes));
-    let held = Held;
+    let held = Held::begin();
     let taken = piece(body);
     if was_last(body) {
         drop(replace_hold(Hold::No));
@@ -120,7 +133,7 @@ mod tests {
         take(&mut (), |()| waker.wake_by_ref(), |()| true);
         waker.wake_by_ref();
         take(&mut (), |()| (), |()| true);
-        waker.wake_by_ref();
+        waker.wake();
         assert_eq!(woken(&count), 3);
     }
 
@@ -139,6 +152,18 @@ mod tests {
         assert_eq!((woken(&ones), woken(&others)), (1, 1));
         take(&mut (), |()| both(), |()| true);
         assert_eq!((woken(&ones), woken(&others)), (1, 0));
+    }
+
+    #[test]
+    fn a_take_within_a_take_loses_no_wake() {
+        let ((outer, outers), (inner, inners)) = (belled(), belled());
+        let nested = |()| {
+            outer.wake_by_ref();
+            take(&mut (), |()| inner.wake_by_ref(), |()| true);
+            outer.wake_by_ref();
+        };
+        take(&mut (), |()| nested(()), |()| true);
+        assert_eq!((woken(&outers), woken(&inners)), (2, 0));
     }
 
     #[test]

@@ -153,10 +153,10 @@ pub trait Ledger: Send + Sync {
         subject: Option<&Subject>,
     ) -> Result<Dated<Vec<Record>>, StoreError>;
 
-    /// [`crate::domain::ledger::counts::add`]: adds what an instance counted, once however often it is sent.
+    /// [`crate::domain::ledger::counts::CountBook::add`]: adds what an instance counted, once however often it is sent.
     async fn add_counts(&self, batch: &CountBatch) -> Result<Dated<AddOutcome>, StoreError>;
 
-    /// [`crate::domain::ledger::counts::read`]: the counts of each day of a range that can still be known, oldest
+    /// [`crate::domain::ledger::counts::CountBook::read`]: the counts of each day of a range that can still be known, oldest
     /// first, of all replicas. Not atomic.
     async fn counts(&self, from: Day, to: Day) -> Result<Dated<Vec<DayCounts>>, StoreError>;
 

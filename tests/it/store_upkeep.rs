@@ -4,11 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use otp_sidecar::domain::admit::AdmitCommand;
 use otp_sidecar::domain::id::InstanceId;
 use otp_sidecar::domain::ledger::clear::ClearCommand;
 use otp_sidecar::domain::ledger::counts::{AddOutcome, CountBatch, CountKey, Counts};
 use otp_sidecar::domain::ledger::day::Day;
+use otp_sidecar::domain::ledger::examine::{ExamineCommand, Presented};
 use otp_sidecar::domain::ledger::inventory::Kind;
+use otp_sidecar::domain::ledger::limits::ResetCommand;
+use otp_sidecar::domain::ledger::page::PageRequest;
 use otp_sidecar::domain::ledger::revoke::{RevokeCommand, Revoked, Target};
 use otp_sidecar::domain::ledger::trail::{Note, Operation};
 use otp_sidecar::domain::time::Timestamp;
@@ -16,7 +20,7 @@ use otp_sidecar::domain::verify::{VerifyCommand, VerifyOutcome};
 use otp_sidecar::store::contract::{Challenges, Ledger};
 use otp_sidecar::store::redis::{RedisSettings, RedisStore};
 
-use crate::store_world::{issue, patient, purpose, reference, request, subject, verify};
+use crate::store_world::{issue, own_take, patient, purpose, reference, request, subject, verify};
 use crate::support::redis::RedisServer;
 
 fn operation() -> Operation {
@@ -98,6 +102,52 @@ async fn a_user_who_may_not_walk_is_told_so_and_the_rest() {
     let inventory = store.inventory().await.unwrap();
     assert!(!inventory.complete && inventory.problem.unwrap().contains("NOPERM"));
     assert!(inventory.server.unwrap().version.is_some());
+}
+
+#[tokio::test]
+async fn the_documented_user_may_do_everything_that_operators_need() {
+    let server = RedisServer::start();
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/state.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let acl = page.lines().find(|line| line.starts_with("ACL SETUSER sidecar ")).unwrap();
+    server.ask::<()>(&acl.replace("PASSWORD", "secret").split(' ').collect::<Vec<_>>());
+    let url = server.url().replace("redis://", "redis://sidecar:secret@");
+    let store = RedisStore::new(&RedisSettings { url, ..patient(&server) }).unwrap();
+    for number in 0..3 {
+        let who = format!("u{number}");
+        store.issue(&issue(&who, "FUND-1", 1)).await.unwrap();
+        for _ in 0..3 {
+            store.verify(&verify(&who, "FUND-1", 9)).await.unwrap();
+        }
+    }
+    let (first, take) = (PageRequest::first(1), own_take("burst", 1, "u1"));
+    for _ in 0..2 {
+        store.admit(&AdmitCommand { standpoint: None, takes: vec![take.clone()] }).await.unwrap();
+    }
+    let page = store.locks(&[purpose()], &first).await.unwrap();
+    store.locks(&[purpose()], &first.clone().after(page.next.unwrap())).await.unwrap();
+    store.challenges(&[purpose()], &first).await.unwrap();
+    store.account(&subject("u1"), &[purpose()]).await.unwrap();
+    assert_eq!(store.usage(std::slice::from_ref(&take)).await.unwrap().value[0].used, 1);
+    let presented = vec![Presented { reference: reference("FUND-1"), candidates: Vec::new() }];
+    store.examine(&ExamineCommand { subject: subject("u1"), presented }).await.unwrap();
+    let forgive = vec![take.clone()];
+    let (subject, operation) = (subject("u1"), operation());
+    let clear = ClearCommand { subject: subject.clone(), purpose: purpose(), forgive, operation };
+    store.clear(&clear).await.unwrap();
+    let (target, operation) = (Target::Pending(purpose()), clear.operation.clone());
+    store.revoke(&RevokeCommand { subject, target, operation: operation.clone() }).await.unwrap();
+    store.reset(&ResetCommand { takes: vec![take], operation: operation.clone() }).await.unwrap();
+    let day = today(&store).await;
+    store.add_counts(&batch(1, day)).await.unwrap();
+    assert_eq!(issued(&store, day).await, 1);
+    server.ask::<()>(&["PERSIST", "{otp:03}:batches:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]);
+    server.ask::<()>(&["HSET", "{otp:03}:counts:2019-01-01", "issued:wallet_funding", "4"]);
+    let inventory = store.inventory().await.unwrap();
+    assert_eq!((inventory.complete, inventory.problem, inventory.without_expiry), (true, None, 2));
+    let swept = store.sweep(&operation).await.unwrap();
+    assert_eq!((swept.complete, swept.expiries_set, swept.days_removed), (true, 1, 1));
+    assert_eq!(store.operations(10, None).await.unwrap().value.len(), 4);
 }
 
 #[tokio::test]

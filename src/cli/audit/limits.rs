@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::world::{Checks, FAKE, Guarded, World};
-use crate::cli::wire::{Answer, Call};
-use crate::policy::field::{Field, Source};
+use super::world::{Checks, FAKE, Guarded, World, nested};
+use crate::cli::wire::{Answer, Call, email_of};
+use crate::policy::field::Field;
 use crate::policy::snapshot::Action;
 
 const ADVICE: &str = "List limits in the policy under identity, the route and the purpose, and check that all replicas \
@@ -66,8 +66,13 @@ async fn sending(world: &World<'_>, checks: &mut Checks, token: &str) -> Option<
         return None;
     }
     let Action::Send(rule) = &guarded.route.action else { return None };
-    let purpose = world.policy.purposes.keys().next().map(|purpose| purpose.as_str()).unwrap_or_default();
-    let body = nested(&rule.purpose, json!(purpose));
+    let mut body = nested(&rule.purpose, json!(guarded.purpose));
+    if let (Some(field), Some(email), Some(body)) =
+        (&rule.recipient.named_by, email_of(token), body.as_object_mut())
+        && let Value::Object(more) = nested(field, json!(email))
+    {
+        body.extend(more);
+    }
     let mut reference = None;
     until_limited(world, checks, name, async || {
         let call = Call::new(guarded.method.clone(), &guarded.path).token(Some(token)).json(&body);
@@ -135,11 +140,6 @@ fn wrong_code<'a>(
     Call::new(guarded.method.clone(), &guarded.path).token(Some(token)).json(&body)
 }
 
-fn nested(field: &Field, value: Value) -> Value {
-    debug_assert!(field.source == Source::Body || field.source == Source::Query);
-    field.path.iter().rev().fold(value, |inner, name| json!({ name.as_str(): inner }))
-}
-
 /// Asks until the answer is 429, and looks whether that answer says when to come back.
 async fn until_limited(
     world: &World<'_>,
@@ -147,12 +147,14 @@ async fn until_limited(
     name: &str,
     mut ask: impl AsyncFnMut() -> anyhow::Result<Answer>,
 ) {
+    let mut last = String::new();
     for sent in 1..=world.most {
         let answer = match ask().await {
             Ok(answer) => answer,
             Err(error) => return checks.unanswered(name, &error),
         };
         if answer.status.as_u16() != 429 {
+            last = answer.summary();
             continue;
         }
         let after = answer.header("retry-after").and_then(|seconds| seconds.parse().ok());
@@ -167,5 +169,5 @@ async fn until_limited(
             ),
         };
     }
-    checks.fail(name, format!("{} requests went through", world.most), ADVICE);
+    checks.fail(name, format!("{} requests went through, the last with {last}", world.most), ADVICE);
 }

@@ -25,8 +25,7 @@ use clap::{Args, ValueEnum};
 use self::world::{Checks, World};
 use super::ending::Ending;
 use super::output::{OutputFlags, Progress, Screen};
-use super::smoke::token;
-use super::wire::{Call, Target};
+use super::wire::{Call, Target, token};
 use super::without_secrets;
 use crate::config::duration::duration;
 

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use http::Method;
+use serde_json::{Value, json};
 
 use crate::cli::wire::{Answer, Call, Target};
-use crate::policy::field::Source;
+use crate::policy::field::{Field, Source};
 use crate::policy::snapshot::{Action, PolicySnapshot, Route};
 
 /// A token that anybody can make up. Not of the form of a real one.
@@ -40,6 +41,8 @@ pub(super) struct Guarded<'a> {
     pub(super) method: Method,
     /// The path, with something in place of its parameters.
     pub(super) path: String,
+    /// A purpose that the policy knows.
+    pub(super) purpose: &'a str,
 }
 
 impl Guarded<'_> {
@@ -54,21 +57,22 @@ impl Guarded<'_> {
         if let Action::Status(rule) = &self.route.action
             && rule.purpose.source == Source::Query
         {
-            path.push_str(&format!("?{}=wallet_funding", rule.purpose.path.join(".")));
+            path.push_str(&format!("?{}={}", rule.purpose.path.join("."), self.purpose));
         }
         let call = Call::new(self.method.clone(), path);
-        if self.method == Method::GET { call } else { call.json(&serde_json::json!({})) }
+        if self.method == Method::GET { call } else { call.json(&json!({})) }
     }
 }
 
 impl World<'_> {
     /// Every method and path on which a route decides.
     pub(super) fn guarded(&self) -> Vec<Guarded<'_>> {
+        let purpose = self.policy.purposes.keys().next().map(|name| name.as_str()).unwrap_or_default();
         let mut all = Vec::new();
         for route in &self.policy.routes {
             for method in &route.methods {
                 for path in &route.paths {
-                    all.push(Guarded { route, method: method.clone(), path: sample_path(path) });
+                    all.push(Guarded { route, method: method.clone(), path: sample_path(path), purpose });
                 }
             }
         }
@@ -90,6 +94,11 @@ impl World<'_> {
         let call = guarded.call(&mut path).token(token);
         self.target.call(call).await
     }
+}
+
+/// `{"a":{"b":value}}` for the field `a.b`.
+pub(super) fn nested(field: &Field, value: Value) -> Value {
+    field.path.iter().rev().fold(value, |inner, name| json!({ name.as_str(): inner }))
 }
 
 fn sample_path(path: &str) -> String {
@@ -177,6 +186,12 @@ impl Checks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_is_nested_as_its_path_says() {
+        let field = Field::parse("request.body.a.b").unwrap();
+        assert_eq!(nested(&field, json!(1)), json!({ "a": { "b": 1 } }));
+    }
 
     #[test]
     fn parameters_of_a_path_are_filled_in() {

@@ -25,6 +25,7 @@ struct Explained {
 
 /// Explains one decision.
 pub(super) fn run(id: &str, flags: ExplainFlags) -> anyhow::Result<Ending> {
+    anyhow::ensure!(!flags.log.is_empty(), "where is the decision told? Give the audit log (--log FILE)");
     let id = RequestId::parse(id.trim()).map_err(|problem| anyhow::anyhow!("a decision id {problem}"))?;
     let mut lines = Vec::new();
     let report = log::read(&flags.log, |line| {

@@ -114,6 +114,8 @@ pub(super) fn followed(line: &AuditLine) -> Option<String> {
     let reason = line.reason.as_deref().unwrap_or("unknown");
     let after = line.after_seconds.unwrap_or_default();
     let attempts = line.attempt.unwrap_or(1);
+    let is_notice = line.kind.as_deref() == Some("lock_notice");
+    let what = if is_notice { "that tells of the lock" } else { "with the code" };
     Some(match (line.event.as_str(), line.result.as_deref()) {
         ("code", Some("issued")) => {
             format!("A code was stored, good for {} s.", line.expires_in.unwrap_or_default())
@@ -121,9 +123,13 @@ pub(super) fn followed(line: &AuditLine) -> Option<String> {
         ("code", _) if reason == "upstream_refused" => "The wallet refused, so no code was made.".to_owned(),
         ("code", _) => format!("No code could be made: {reason}."),
         ("mail", Some("accepted")) => {
-            format!("The relay took the mail {after:.1} s after it was asked for, at attempt {attempts}.")
+            format!(
+                "The relay took the mail {what} {after:.1} s after it was asked for, at attempt {attempts}."
+            )
         }
-        ("mail", _) => format!("The mail was given up after {after:.1} s and {attempts} attempts: {reason}."),
+        ("mail", _) => {
+            format!("The mail {what} was given up after {after:.1} s and {attempts} attempts: {reason}.")
+        }
         ("settled", Some("committed")) => {
             format!("The wallet answered, so the code is used up. It was {after:.0} s old.")
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::sample::{self, Facts};
 use crate::app::host::{OsEntropy, SystemClock};
@@ -13,6 +13,7 @@ use crate::cli::output::{OutputFlags, Screen, Tone, visible};
 use crate::delivery::mail::written;
 use crate::delivery::settings::Sender;
 use crate::domain::id::RequestId;
+use crate::domain::outbox::Envelope;
 use crate::domain::subject::Recipient;
 use crate::domain::time::Clock as _;
 
@@ -87,47 +88,52 @@ pub(super) fn run(flags: &PreviewFlags) -> anyhow::Result<Ending> {
     let from = Sender::parse(&flags.mail_from).context("--mail-from")?;
     let facts = Facts { bound: bound(flags)?, lock_notice: flags.lock_notice };
     let envelope = sample::envelope(&flags.policies, &flags.purpose, recipient, &facts)?;
-    let id = RequestId::mint(&OsEntropy);
-    let raw = written(&from, &envelope, &id, SystemClock.now())?;
+    let raw = written(&from, &envelope, &RequestId::mint(&OsEntropy), SystemClock.now())?;
+    if let Some(path) = &flags.out {
+        std::fs::write(path, raw.as_slice()).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let raw = String::from_utf8_lossy(&raw).replace("\r\n", "\n");
-    let headers = raw.split_once("\n\n").map_or(raw.as_str(), |(headers, _)| headers);
-    if let Some(path) = &flags.out {
-        std::fs::write(path, raw.replace('\n', "\r\n"))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    let html = envelope.html.as_ref().map(|html| html.as_str());
     let mut screen = Screen::new(flags.output);
-    if screen.is_json() {
-        screen.json(&json!({
-            "purpose": flags.purpose,
-            "kind": if flags.lock_notice { "lockNotice" } else { "code" },
-            "subject": envelope.subject,
-            "text": envelope.text.as_str(),
-            "html": html,
-            "headers": headers.lines().collect::<Vec<_>>(),
-        }))?;
-        screen.flush()?;
-        return Ok(Ending::Fine);
-    }
-    if let Some(path) = &flags.out {
-        screen.line(&format!("wrote {}", visible(&path.display().to_string())))?;
-        screen.flush()?;
-        return Ok(Ending::Fine);
-    }
-    match (flags.part, html) {
-        (Part::Text, _) => {
-            let subject = screen.toned(Tone::Bold, &format!("Subject: {}", envelope.subject));
-            screen.line(&subject)?;
-            screen.line("")?;
-            lines(&mut screen, &envelope.text)?;
-        }
-        (Part::Html, Some(html)) => lines(&mut screen, html)?,
-        (Part::Html, None) => bail!("this mail has no HTML part: its template has no .html file"),
-        (Part::Headers, _) => lines(&mut screen, headers)?,
-        (Part::All, _) => lines(&mut screen, &raw)?,
+    match &flags.out {
+        _ if screen.is_json() => screen.json(&document(flags, &envelope, headers(&raw)))?,
+        Some(path) => screen.line(&format!("wrote {}", visible(&path.display().to_string())))?,
+        None => show(&mut screen, flags.part, &envelope, &raw)?,
     }
     screen.flush()?;
     Ok(Ending::Fine)
+}
+
+fn headers(raw: &str) -> &str {
+    raw.split_once("\n\n").map_or(raw, |(headers, _)| headers)
+}
+
+fn document(flags: &PreviewFlags, envelope: &Envelope, headers: &str) -> Value {
+    json!({
+        "purpose": flags.purpose,
+        "kind": if flags.lock_notice { "lockNotice" } else { "code" },
+        "subject": envelope.subject,
+        "text": envelope.text.as_str(),
+        "html": envelope.html.as_ref().map(|html| html.as_str()),
+        "headers": headers.lines().collect::<Vec<_>>(),
+    })
+}
+
+fn show(screen: &mut Screen, part: Part, envelope: &Envelope, raw: &str) -> anyhow::Result<()> {
+    match part {
+        Part::Text => {
+            let subject = screen.toned(Tone::Bold, &format!("Subject: {}", envelope.subject));
+            screen.line(&subject)?;
+            screen.line("")?;
+            lines(screen, &envelope.text)?;
+        }
+        Part::Html => match &envelope.html {
+            Some(html) => lines(screen, html)?,
+            None => bail!("this mail has no HTML part: its template has no .html file"),
+        },
+        Part::Headers => lines(screen, headers(raw))?,
+        Part::All => lines(screen, raw)?,
+    }
+    Ok(())
 }
 
 fn lines(screen: &mut Screen, text: &str) -> std::io::Result<()> {

@@ -171,7 +171,12 @@ fn show(screen: &mut Screen, target: &SmtpTarget, trial: &Trial, report: &Report
         table.row([Cell::toned(Tone::Dim, "-"), Cell::toned(Tone::Dim, word(step))]);
     }
     screen.table(&table)?;
-    match &report.outcome {
+    conclude(screen, &report.outcome)
+}
+
+/// What follows from it.
+fn conclude(screen: &mut Screen, outcome: &Outcome) -> anyhow::Result<()> {
+    match outcome {
         Outcome::Accepted { .. } => {
             let line = screen.toned(Tone::Good, "The relay has taken the mail.");
             screen.line(&format!(

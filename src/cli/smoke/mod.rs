@@ -4,16 +4,15 @@ mod code;
 mod flow;
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use zeroize::Zeroizing;
 
 use super::ending::Ending;
 use super::output::{OutputFlags, Progress, Screen};
-use super::wire::Target;
+use super::wire::{Target, email_of, token};
 use crate::config::duration::duration;
 
 pub(super) const EXAMPLES: &str = "\
@@ -141,28 +140,4 @@ pub(super) fn run(flags: &SmokeFlags) -> anyhow::Result<Ending> {
     let mut screen = Screen::new(flags.output);
     let is_fine = show::report(&mut screen, flags, &steps)?;
     Ok(Ending::of(!is_fine))
-}
-
-/// The test account's token, from a flag or a file; `None` when neither is given.
-pub(super) fn token(value: Option<&str>, file: Option<&Path>) -> anyhow::Result<Option<Zeroizing<String>>> {
-    let text = match (value, file) {
-        (_, Some(path)) => crate::config::secret::from_file(path)
-            .map_err(|problem| anyhow::anyhow!("--token-file: {problem}"))?,
-        (Some(value), None) => Zeroizing::new(value.to_owned()),
-        (None, None) => return Ok(None),
-    };
-    let text = Zeroizing::new(text.trim().to_owned());
-    if text.is_empty() || text.bytes().any(|b| !b.is_ascii_graphic()) {
-        bail!("the token is empty or has characters that no token has");
-    }
-    Ok(Some(text))
-}
-
-/// The claim `email` of a token, whose signature is the wallet's business.
-fn email_of(token: &str) -> Option<String> {
-    use base64::Engine as _;
-    let claims = token.split('.').nth(1)?;
-    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    claims.get("email")?.as_str().map(str::to_owned)
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod tls;
+mod token;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use url::Url;
 
 pub(super) use answer::{Answer, Spoken};
 pub(super) use tls::Handshake;
+pub(super) use token::{email_of, token};
 
 /// The longest answer that is read.
 const LONGEST: usize = 1024 * 1024;
@@ -90,8 +92,10 @@ impl Target {
     pub(super) fn new(url: &str, ca: Option<&Path>, limit: Duration) -> anyhow::Result<Self> {
         let parsed =
             Url::parse(url).map_err(|_| anyhow!("`{url}` is no URL: write https://wallet.example"))?;
-        let is_plain =
-            parsed.username().is_empty() && parsed.query().is_none() && parsed.fragment().is_none();
+        let is_plain = parsed.username().is_empty()
+            && parsed.password().is_none()
+            && parsed.query().is_none()
+            && parsed.fragment().is_none();
         if parsed.host_str().is_none() || !is_plain {
             bail!("the URL must be a scheme, a host, and perhaps a port and a path: https://wallet.example");
         }

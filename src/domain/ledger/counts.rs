@@ -11,7 +11,6 @@ use super::day::Day;
 use crate::domain::id::{InstanceId, LimitName, Purpose, RouteName};
 use crate::domain::lockout::REMEMBERED_FOR;
 use crate::domain::reason::Reason;
-use crate::domain::state::State;
 use crate::domain::time::{Timestamp, millis};
 
 /// The most different keys of one day. Names come from policies, so there are a few hundred; this is against
@@ -321,32 +320,31 @@ pub fn known_days(from: Day, to: Day, now: Timestamp) -> Vec<Day> {
     days
 }
 
-/// Adds a batch, once.
-pub fn add(state: &mut State, batch: &CountBatch, now: Timestamp) -> AddOutcome {
-    if !is_counted(batch.day, now) {
-        return AddOutcome::OutOfRange;
-    }
-    let book = &mut state.counts;
-    let known = book.batches.get(&batch.instance);
-    if known.is_some_and(|(latest, until)| *until > now && *latest >= batch.sequence) {
-        return AddOutcome::Repeated;
-    }
-    let until = now.plus(BATCHES_REMEMBERED_FOR);
-    book.batches.insert(batch.instance.clone(), (batch.sequence, until));
-    book.days.entry(batch.day).or_default().add_all(&batch.counts);
-    AddOutcome::Added
-}
-
-/// The counts of each day of a range that can still be known, oldest first.
-pub fn read(state: &State, from: Day, to: Day, now: Timestamp) -> Vec<DayCounts> {
-    let of = |day: Day| {
-        let counts = state.counts.days.get(&day).filter(|_| is_counted(day, now));
-        DayCounts { day, counts: counts.cloned().unwrap_or_default() }
-    };
-    known_days(from, to, now).into_iter().map(of).collect()
-}
-
 impl CountBook {
+    /// Adds a batch, once.
+    pub fn add(&mut self, batch: &CountBatch, now: Timestamp) -> AddOutcome {
+        if !is_counted(batch.day, now) {
+            return AddOutcome::OutOfRange;
+        }
+        let known = self.batches.get(&batch.instance);
+        if known.is_some_and(|(latest, until)| *until > now && *latest >= batch.sequence) {
+            return AddOutcome::Repeated;
+        }
+        let until = now.plus(BATCHES_REMEMBERED_FOR);
+        self.batches.insert(batch.instance.clone(), (batch.sequence, until));
+        self.days.entry(batch.day).or_default().add_all(&batch.counts);
+        AddOutcome::Added
+    }
+
+    /// The counts of each day of a range that can still be known, oldest first.
+    pub fn read(&self, from: Day, to: Day, now: Timestamp) -> Vec<DayCounts> {
+        let of = |day: Day| {
+            let counts = self.days.get(&day).filter(|_| is_counted(day, now));
+            DayCounts { day, counts: counts.cloned().unwrap_or_default() }
+        };
+        known_days(from, to, now).into_iter().map(of).collect()
+    }
+
     /// Forgets what is too old, and tells how many days that were.
     pub(in crate::domain) fn sweep(&mut self, now: Timestamp) -> usize {
         let before = self.days.len();

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::counts::{self, AddOutcome, CountBatch, CountKey, Counts, MAILED_WITHIN, VERIFIED_WITHIN, Word};
+use super::counts::{
+    AddOutcome, CountBatch, CountBook, CountKey, Counts, MAILED_WITHIN, MOST_KEYS, VERIFIED_WITHIN, Word,
+};
 use super::day::Day;
 use super::inventory::Kind;
 use super::page::{Cursor, LARGEST_PAGE, PageRequest};
@@ -8,7 +10,6 @@ use super::trail::{Action, KEPT_RECORDS, Note, Operation, Record, Trail};
 use crate::domain::id::{InstanceId, LimitName, Purpose, RouteName};
 use crate::domain::lockout::REMEMBERED_FOR;
 use crate::domain::reason::Reason;
-use crate::domain::state::State;
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 
@@ -177,7 +178,7 @@ fn batch(sequence: u64, day: Day, number: u64) -> CountBatch {
 
 #[test]
 fn a_batch_is_added_once_and_only_to_days_that_are_known() {
-    let (mut state, now) = (State::default(), Day::parse("2026-11-22").unwrap().start());
+    let (mut book, now) = (CountBook::default(), Day::parse("2026-11-22").unwrap().start());
     let today = Day::of(now);
     for (sequence, day, outcome) in [
         (1, today, AddOutcome::Added),
@@ -188,23 +189,23 @@ fn a_batch_is_added_once_and_only_to_days_that_are_known() {
         (4, today.back(400), AddOutcome::Added),
         (5, today.back(401), AddOutcome::OutOfRange),
     ] {
-        assert_eq!(counts::add(&mut state, &batch(sequence, day, 7), now), outcome, "{sequence} on {day}");
+        assert_eq!(book.add(&batch(sequence, day, 7), now), outcome, "{sequence} on {day}");
     }
-    let days = counts::read(&state, today.back(9_999), today.next().next(), now);
+    let days = book.read(today.back(9_999), today.next().next(), now);
     assert_eq!(days.len(), 403);
     let counted: Vec<_> = days.iter().filter(|day| !day.counts.is_empty()).map(|day| day.day).collect();
     assert_eq!(counted, [today.back(400), today, today.next()]);
     assert!(days.iter().all(|day| day.counts.sum() <= 7));
-    assert_eq!(counts::read(&state, today.next(), today, now), []);
+    assert_eq!(book.read(today.next(), today, now), []);
 }
 
 #[test]
 fn a_day_has_a_bound_and_what_goes_beyond_is_counted_as_left_out() {
     let mut counts = Counts::default();
-    for number in 0..counts::MOST_KEYS + 10 {
+    for number in 0..MOST_KEYS + 10 {
         counts.add(CountKey::Issued(Purpose::parse(&format!("p{number}")).unwrap()), 2);
     }
-    assert_eq!(counts.len(), counts::MOST_KEYS + 1);
+    assert_eq!(counts.len(), MOST_KEYS + 1);
     assert_eq!(counts.get(&CountKey::LeftOut), 20);
     counts.add(CountKey::Issued(Purpose::parse("p0").unwrap()), 1);
     assert_eq!(counts.get(&CountKey::Issued(Purpose::parse("p0").unwrap())), 3);

@@ -259,7 +259,8 @@ fn a_quiet_day_is_no_gap_and_a_gap_is_told_with_its_days() {
     let mut days: Vec<DayCounts> = period.days().map(|day| counted(&day.to_string(), &[])).collect();
     let at = day("2026-12-01").start();
     let before = counted("2026-10-31", &[]);
-    let with_before = |days: &[DayCounts]| report(period, &[days, &[before.clone()]].concat(), at);
+    let with_before =
+        |days: &[DayCounts]| report(period, &[days, std::slice::from_ref(&before)].concat(), at);
     assert_eq!(words(&with_before(&days)), Vec::<&str>::new());
     for place in [0, 2, 3, 4, 20] {
         days[place].counts = Counts::default();

@@ -25,9 +25,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pace::{Pace, failures, pace, until_locked};
-use room::{Of, Room, room};
+use room::{Of, Room, issue_lists, room, verify_lists};
 
-use super::snapshot::{Action, BudgetRules, LimitRule, PolicySnapshot, PurposeRules};
+use super::snapshot::{BudgetRules, PolicySnapshot, PurposeRules};
 use crate::domain::id::LimitName;
 
 /// A day.
@@ -173,8 +173,7 @@ impl Sight<'_> {
             active_day: self.guessing(&rules, DAY, active),
             active_year: self.guessing(&rules, YEAR, active),
         };
-        let by_client: BTreeSet<LimitName> = self
-            .verify_lists(Some(&rules))
+        let by_client: BTreeSet<LimitName> = verify_lists(self.snapshot, Some(&rules))
             .into_iter()
             .flatten()
             .filter(|limit| limit.by.client)
@@ -186,13 +185,13 @@ impl Sight<'_> {
     fn guessing(&self, rules: &PurposeRules, span: Duration, codes_per_day: u32) -> Guessing {
         let (guesses, bound, pace, right_codes) = self.guesses(rules, span, codes_per_day);
         // A code that is guessed at within the span may have been sent before it.
-        let sends = room(&self.issue_lists(rules), Of::Subject, span + rules.ttl);
+        let sends = room(&issue_lists(self.snapshot, rules), Of::Subject, span + rules.ttl);
         let (while_valid, ..) = self.guesses(rules, rules.ttl, codes_per_day);
         let hits = guesses.saturating_mul(u64::from(rules.live));
         let hits_by_sends = sends.as_ref().map(|sends| sends.most.saturating_mul(while_valid));
         let sends_bind = hits_by_sends.is_some_and(|fewer| fewer < hits);
         let hits = hits_by_sends.unwrap_or(u64::MAX).min(hits);
-        let everyone = room(&self.verify_lists(Some(rules)), Of::Everyone, span);
+        let everyone = room(&verify_lists(self.snapshot, Some(rules)), Of::Everyone, span);
         let most_of_all = everyone.map_or(f64::INFINITY, |room| room.most as f64 * per_guess(rules));
         let chance = self.chance(hits as f64 * per_code(rules), most_of_all);
         let bound = if hits == 0 { Bound::Unreachable } else { bound };
@@ -210,7 +209,7 @@ impl Sight<'_> {
         } else {
             Bound::Lockout
         };
-        match room(&self.verify_lists(Some(rules)), Of::Subject, span) {
+        match room(&verify_lists(self.snapshot, Some(rules)), Of::Subject, span) {
             Some(room) if room.most < by_lockout => {
                 let Room { most, limits } = room;
                 (most, Bound::Limits(limits), pace, right_codes)
@@ -227,7 +226,7 @@ impl Sight<'_> {
             expected += guessing.chance.expected;
         }
         let dearest = self.snapshot.purposes.values().map(|rules| per_guess(rules)).fold(0.0, f64::max);
-        let lists = self.verify_lists(None);
+        let lists = verify_lists(self.snapshot, None);
         let bounded = |of| room(&lists, of, span).map_or(f64::INFINITY, |room| room.most as f64 * dearest);
         self.chance(sum.min(bounded(Of::Subject)), expected.min(bounded(Of::Everyone)))
     }
@@ -239,27 +238,5 @@ impl Sight<'_> {
         let expected = (hits * subjects).min(most_of_all);
         let any = if subject < 1.0 { -(subjects * (-subject).ln_1p()).exp_m1() } else { 1.0 };
         Chance { subject, expected, any: any.min(expected).min(1.0) }
-    }
-
-    /// The limits of each route that takes codes of a purpose, or of any.
-    fn verify_lists(&self, purpose: Option<&PurposeRules>) -> Vec<Vec<&LimitRule>> {
-        let takes = |action: &Action| match (action, purpose) {
-            (Action::Verify(rule), Some(purpose)) => rule.purposes.iter().any(|p| p.name == purpose.name),
-            (Action::Verify(_), None) => true,
-            _ => false,
-        };
-        let routes = self.snapshot.routes.iter().filter(|route| takes(&route.action));
-        routes.map(|route| route.limits.iter().map(AsRef::as_ref).collect()).collect()
-    }
-
-    /// The limits of each way to have a code of a purpose made.
-    fn issue_lists<'s>(&'s self, purpose: &'s PurposeRules) -> Vec<Vec<&'s LimitRule>> {
-        let issues = |action: &Action| match action {
-            Action::Issue(rule) => rule.purpose.name == purpose.name,
-            Action::Send(_) => true,
-            _ => false,
-        };
-        let routes = self.snapshot.routes.iter().filter(|route| issues(&route.action));
-        routes.map(|route| route.limits.iter().chain(&purpose.limits).map(AsRef::as_ref).collect()).collect()
     }
 }

@@ -4,7 +4,32 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::id::LimitName;
-use crate::policy::snapshot::{CountedBy, LimitRule};
+use crate::policy::snapshot::{Action, CountedBy, LimitRule, PolicySnapshot, PurposeRules};
+
+/// The limits of each route that takes codes of a purpose, or of any.
+pub fn verify_lists<'s>(
+    snapshot: &'s PolicySnapshot,
+    purpose: Option<&PurposeRules>,
+) -> Vec<Vec<&'s LimitRule>> {
+    let takes = |action: &Action| match (action, purpose) {
+        (Action::Verify(rule), Some(purpose)) => rule.purposes.iter().any(|p| p.name == purpose.name),
+        (Action::Verify(_), None) => true,
+        _ => false,
+    };
+    let routes = snapshot.routes.iter().filter(|route| takes(&route.action));
+    routes.map(|route| route.limits.iter().map(AsRef::as_ref).collect()).collect()
+}
+
+/// The limits of each way to have a code of a purpose made: those of the route and those of the purpose.
+pub fn issue_lists<'s>(snapshot: &'s PolicySnapshot, purpose: &'s PurposeRules) -> Vec<Vec<&'s LimitRule>> {
+    let issues = |action: &Action| match action {
+        Action::Issue(rule) => rule.purpose.name == purpose.name,
+        Action::Send(_) => true,
+        _ => false,
+    };
+    let routes = snapshot.routes.iter().filter(|route| issues(&route.action));
+    routes.map(|route| route.limits.iter().chain(&purpose.limits).map(AsRef::as_ref).collect()).collect()
+}
 
 /// The most that limits let through, and which limits these are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! Purposes that lead nowhere, and numbers of one purpose that defeat each other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::window::Count;
-use crate::policy::budget::room::{Of, room};
+use crate::policy::budget::room::{Of, issue_lists, room};
 use crate::policy::diagnostic::{Code, Collector};
 use crate::policy::document::Document;
 use crate::policy::document::purposes::Purpose as Written;
@@ -37,23 +36,13 @@ fn takes(route: &Route, rules: &PurposeRules) -> bool {
 
 /// Whether codes are issued at all, and whether without end.
 fn ways(written: &Written, rules: &PurposeRules, snapshot: &PolicySnapshot, out: &mut Collector<'_>) {
-    let issuing = snapshot.routes.iter().filter(|route| match &route.action {
-        Action::Issue(issue) => issue.purpose.name == rules.name,
-        Action::Send(_) => true,
-        _ => false,
-    });
-    let both = |route: &'_ Arc<Route>| -> Vec<Arc<LimitRule>> {
-        route.limits.iter().chain(&rules.limits).cloned().collect()
-    };
-    let lists: Vec<Vec<Arc<LimitRule>>> = issuing.map(both).collect();
+    let lists = issue_lists(snapshot, rules);
     if lists.is_empty() {
         let message = format!("nothing issues codes for `{}`", rules.name);
         out.report(Code::IdlePurpose, written.name.at, message)
             .advise("add a route with `issue` for it or one with `send`, or remove it");
         return;
     }
-    let lists: Vec<Vec<&LimitRule>> =
-        lists.iter().map(|list| list.iter().map(AsRef::as_ref).collect()).collect();
     match room(&lists, Of::Subject, rules.ttl) {
         None => {
             let message = format!("a caller can have codes of `{}` mailed without end", rules.name);

@@ -67,33 +67,22 @@ fn marks_of(name: &HeaderName) -> u8 {
     }
 }
 
-/// Whether a name is made of letters, digits and `-`, which whoever reads it reads as they are. By eights,
-/// since every name of every request is asked.
-pub(super) fn is_ordinary(name: &[u8]) -> bool {
-    let Some(last) = name.last_chunk() else {
-        return name.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    };
-    let (eights, _) = name.as_chunks();
-    eights.iter().fold(are_ordinary(*last), |all, eight| all & are_ordinary(*eight))
-}
-
-fn are_ordinary(bytes: [u8; 8]) -> bool {
-    const fn each(byte: u8) -> u64 {
-        u64::from_le_bytes([byte; 8])
+/// The bytes that stand for themselves in a name, whoever reads it.
+const ORDINARY: [bool; 256] = {
+    let mut ordinary = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        ordinary[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-';
+        byte += 1;
     }
-    const HIGH: u64 = each(0x80);
-    let bytes = u64::from_le_bytes(bytes);
-    let low = bytes & !HIGH;
-    // The high bit of each byte that lies between these two, both included. Nothing carries over.
-    let between = |first: u8, last: u8| (low + each(0x80 - first)) & !(low + each(0x7f - last));
-    let fine = between(b'a', b'z') | between(b'0', b'9') | between(b'-', b'-');
-    fine & !bytes & HIGH == HIGH
-}
+    ordinary
+};
 
 /// What kind of header it is. Most names are settled by their first letter.
 pub(super) fn kind_of(name: &str) -> Kind {
     let bytes = name.as_bytes();
-    if !is_ordinary(bytes) {
+    // Without a way out in between: names are short.
+    if !bytes.iter().fold(true, |all, b| all & ORDINARY[usize::from(*b)]) {
         return kind_of_folded(name);
     }
     match bytes.first() {
@@ -133,6 +122,7 @@ fn kind_of_x(name: &str) -> Kind {
 
 /// A name with `_` or another unusual character passes unless with `-` it would be one that matters.
 #[cold]
+#[inline(never)]
 fn kind_of_folded(name: &str) -> Kind {
     let plain = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     if kind_of(&plain) == Kind::EndToEnd && !is_for_all(&plain) { Kind::EndToEnd } else { Kind::Intermediary }

@@ -231,17 +231,6 @@ fn any_name() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_name_is_ordinary_if_each_of_its_bytes_is(name in "[a-z0-9-]{0,20}", place: usize, odd: u8) {
-        let mut name = name.into_bytes();
-        prop_assert!(kind::is_ordinary(&name));
-        if let Some(length) = std::num::NonZero::new(name.len()) {
-            name[place % length] = odd;
-            let is_fine = odd.is_ascii_lowercase() || odd.is_ascii_digit() || odd == b'-';
-            prop_assert_eq!(kind::is_ordinary(&name), is_fine);
-        }
-    }
-
-    #[test]
     fn a_survey_finds_what_looking_up_finds(names in proptest::collection::vec(any_name(), 0..12)) {
         let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
         let map = map(&headers);

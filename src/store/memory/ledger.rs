@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::domain::id::Purpose;
 use crate::domain::ledger::clear::{ClearCommand, Cleared, clear};
-use crate::domain::ledger::counts::{self, AddOutcome, CountBatch, DayCounts};
+use crate::domain::ledger::counts::{AddOutcome, CountBatch, DayCounts};
 use crate::domain::ledger::day::Day;
 use crate::domain::ledger::examine::{Examination, ExamineCommand, examine};
 use crate::domain::ledger::inventory::{self, Inventory, Swept};
@@ -99,11 +99,11 @@ impl Ledger for MemoryStore {
     }
 
     async fn add_counts(&self, batch: &CountBatch) -> Result<Dated<AddOutcome>, StoreError> {
-        Ok(self.at_once(|state, now| counts::add(state, batch, now)))
+        Ok(self.at_once(|state, now| state.counts.add(batch, now)))
     }
 
     async fn counts(&self, from: Day, to: Day) -> Result<Dated<Vec<DayCounts>>, StoreError> {
-        Ok(self.at_once(|state, now| counts::read(state, from, to, now)))
+        Ok(self.at_once(|state, now| state.counts.read(from, to, now)))
     }
 
     async fn inventory(&self) -> Result<Inventory, StoreError> {

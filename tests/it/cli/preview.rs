@@ -33,7 +33,8 @@ fn everything_that_is_sent_can_be_seen_and_kept() {
     let raw = std::fs::read_to_string(path).unwrap();
     assert!(raw.contains("\r\n\r\n") && raw.contains("\r\n123456\r\n"), "{raw}");
     let json = preview(&["wallet_funding", "--json"]).json();
-    assert_eq!((&json["kind"], &json["purpose"]), (&"code".into(), &"wallet_funding".into()));
+    assert_eq!(json["kind"], "code");
+    assert_eq!(json["purpose"], "wallet_funding");
     assert!(json["text"].as_str().unwrap().contains("123456") && json["html"].is_string());
 }
 

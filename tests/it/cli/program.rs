@@ -65,10 +65,10 @@ impl Ran {
     }
 }
 
-/// Compares a text with a file below `tests/data/cli`. With `OTP_TEST_BLESS` set, the file is written.
+/// Compares a text with a file below `tests/data/cli`. With `UPDATE_GOLDEN` set, the file is written.
 pub fn assert_golden(name: &str, text: &str) {
     let path = golden(name);
-    if std::env::var_os("OTP_TEST_BLESS").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder of golden files");
         std::fs::write(&path, text).expect("a golden file");
     }
@@ -95,6 +95,8 @@ pub fn steady(text: &str) -> String {
         ),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "DATE"),
         (r"TIME +\n", "TIME\n"),
+        (r"dns( +)TIME .*", "dns${1}TIME  ADDRESSES"),
+        (r"pending for \d+ s", "pending for SECONDS s"),
     ] {
         text = Regex::new(pattern).expect("a pattern").replace_all(&text, word).into_owned();
     }

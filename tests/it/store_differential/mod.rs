@@ -14,7 +14,7 @@ use std::sync::Arc;
 use otp_sidecar::domain::admit::{self, AdmitCommand, AdmitOutcome};
 use otp_sidecar::domain::issue::{IssueCommand, IssueOutcome, issue};
 use otp_sidecar::domain::ledger::clear::{ClearCommand, Cleared, clear};
-use otp_sidecar::domain::ledger::counts::{self, AddOutcome, CountBatch};
+use otp_sidecar::domain::ledger::counts::{AddOutcome, CountBatch};
 use otp_sidecar::domain::ledger::limits::{ResetCommand, reset};
 use otp_sidecar::domain::ledger::revoke::{RevokeCommand, Revoked, revoke};
 use otp_sidecar::domain::ledger::view::Dated;
@@ -81,7 +81,7 @@ impl Command {
             Self::Clear(command) => Outcome::Clear(clear(state, command, now)),
             Self::Revoke(command) => Outcome::Revoke(revoke(state, command, now)),
             Self::Reset(command) => Outcome::Reset(reset(state, command, now)),
-            Self::Add(batch) => Outcome::Add(counts::add(state, batch, now)),
+            Self::Add(batch) => Outcome::Add(state.counts.add(batch, now)),
         };
         (outcome, Tally::default())
     }

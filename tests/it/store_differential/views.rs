@@ -2,7 +2,6 @@
 
 use otp_sidecar::domain::challenge::Phase;
 use otp_sidecar::domain::id::Purpose;
-use otp_sidecar::domain::ledger::counts;
 use otp_sidecar::domain::ledger::day::Day;
 use otp_sidecar::domain::ledger::examine::{Examination, ExamineCommand, Presented, examine};
 use otp_sidecar::domain::ledger::limits::usage;
@@ -123,7 +122,7 @@ impl Views<'_> {
         assert_eq!(records, expected, "{place}");
         let (from, to) = (Day::of(now).back(2), Day::of(now).next());
         let days = store.counts(from, to).await.unwrap();
-        assert_eq!((days.at, &days.value), (now, &counts::read(state, from, to, now)), "{place}");
+        assert_eq!((days.at, &days.value), (now, &state.counts.read(from, to, now)), "{place}");
         if days.value.iter().any(|day| !day.counts.is_empty()) {
             coverage.reach("counts: a day with some");
         }

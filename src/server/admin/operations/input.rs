@@ -48,6 +48,10 @@ pub(super) fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refused> {
     if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
         return Err(Refused::MediaType);
     }
+    // A list would be taken for the values of the fields in their order.
+    if call.body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refused::Invalid("the body: must be a JSON object".to_owned()));
+    }
     serde_json::from_slice(call.body).map_err(|problem| Refused::Invalid(format!("the body: {problem}")))
 }
 
@@ -257,6 +261,7 @@ mod tests {
         assert!(read(Some("application/json; charset=utf-8"), r#"{"code":"123456"}"#).is_ok());
         assert!(matches!(read(None, r#"{"code":"123456"}"#), Err(Refused::MediaType)));
         assert!(matches!(read(Some("text/plain"), r#"{"code":"123456"}"#), Err(Refused::MediaType)));
+        assert!(read(Some("application/json"), r#"["123456"]"#).is_err());
         let with_query = Call { query: Some("a=b"), ..call(None, Some("application/json"), "{}") };
         assert!(super::body::<Guess>(&with_query).is_err());
     }

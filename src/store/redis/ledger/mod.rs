@@ -234,7 +234,8 @@ impl RedisStore {
             let place = purposes.iter().position(|purpose| *purpose == after.purpose)?;
             Some((place, after))
         });
-        let (mut entries, mut at) = (Vec::new(), Timestamp::default());
+        // Members are counted, not entries, so that the work is bounded whatever a set holds.
+        let (mut entries, mut at, mut left) = (Vec::new(), Timestamp::default(), page.limit());
         for (place, purpose) in purposes.iter().enumerate().skip(begin.map_or(0, |(place, _)| place)) {
             let within = begin.filter(|(begun, _)| *begun == place).map(|(_, after)| after);
             for shard in Shard::all().skip(within.map_or(0, |after| usize::from(after.part))) {
@@ -242,16 +243,17 @@ impl RedisStore {
                     .filter(|after| after.part == shard.number())
                     .map(|after| (after.until, after.subject.clone()));
                 loop {
-                    let most = (page.limit() - entries.len()).min(AT_ONCE);
+                    let most = left.min(AT_ONCE);
                     let part = self.part(list, purpose, shard, most, after.as_ref()).await?;
                     entries.extend(part.entries);
                     at = part.at;
+                    left = left.saturating_sub(part.looked_at);
                     if part.looked_at < most {
                         break;
                     }
                     after = part.last;
                     if let Some((until, subject)) = &after
-                        && entries.len() == page.limit()
+                        && left == 0
                     {
                         let (purpose, subject) = (purpose.clone(), subject.clone());
                         let next = Cursor { purpose, part: shard.number(), until: *until, subject };

@@ -38,7 +38,7 @@ pub static REVOKE: LazyLock<Script> =
 /// [`crate::domain::ledger::limits::reset`], of one shard.
 pub static RESET: LazyLock<Script> =
     LazyLock::new(|| of(&[TIME, WINDOW, TRAIL, include_str!("../lua/reset.lua")]));
-/// [`crate::domain::ledger::counts::add`].
+/// [`crate::domain::ledger::counts::CountBook::add`].
 pub static ADD_COUNTS: LazyLock<Script> =
     LazyLock::new(|| of(&[TIME, include_str!("../lua/add_counts.lua")]));
 /// Looks at keys for an inventory or a sweep.

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use super::super::front::{always, answering, encrypted};
 use super::{assert_fails, audit, checks, named};
+use crate::cli::front::{always, answering, encrypted};
 use crate::support::authority::Authority;
 use crate::support::backend::Backend;
 use crate::support::client::token;
@@ -89,13 +89,13 @@ async fn another_policy_than_the_one_that_runs_is_noticed() {
     let (sidecar, _mailbox) = Sidecar::with_mail(&backend).await;
     let policies = Folder::with_shipped(&[
         ("allow_origins: [\"*\"]", "allow_origins: [\"https://shop.example\"]"),
-        ("path: /api/wallet/fund }", "path: /api/wallet/topup }"),
+        ("path: /api/wallet/otp/status }", "path: /api/wallet/otp/state }"),
     ]);
     let more = ["--only", "cors,authentication", "--policies", policies.path().to_str().unwrap(), "--json"];
     let ran = audit(&format!("http://{}", sidecar.traffic), &more).finished().await;
     assert_fails(&ran, "strange origin", "Access-Control-Allow-Origin: *");
     assert_fails(&ran, "https://shop.example may read", "not allowed");
-    assert_fails(&ran, "POST /api/wallet/topup needs a token", "404");
+    assert_fails(&ran, "GET /api/wallet/otp/state needs a token", "404");
 }
 
 #[tokio::test]
