@@ -71,11 +71,11 @@ impl Accounts {
         let (Some((_, failures)), Some((before, lock))) = (line.failures, line.lock) else { return };
         let known = self.told.get(&whose).copied();
         let locks = known.map_or(0, |told| told.locks) + u32::from(before.is_none() && lock.is_some());
+        let hidden = known.map_or(0, |told| told.hidden);
         // Most people never fail: of them nothing needs to be remembered.
-        if failures == 0 && lock.is_none() && locks == 0 {
+        if failures == 0 && lock.is_none() && locks == 0 && hidden == 0 {
             self.told.remove(&whose);
         } else {
-            let hidden = known.map_or(0, |told| told.hidden);
             self.told.insert(whose, Told { failures, lock, at: line.time, locks, hidden });
         }
     }
