@@ -161,7 +161,6 @@ fn what_is_said_for_sure_is_what_happens_but_for_one_in_five_hundred() {
             }
         }
     }
-    println!("{} of {sure} of {all} false, {different} different\n{}", false_ones.len(), false_ones.join(""));
     assert!(false_ones.len() as u64 * 500 <= sure, "{}\n{}", false_ones.len(), false_ones.join(""));
     assert!(sure * 2 > all, "{sure} of {all} were said for sure");
     assert!(different * 100 > all, "{different} of {all} were different");
