@@ -34,9 +34,16 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::flags::ServeFlags;
 
+const EXAMPLES: &str = "\
+Examples:
+  otp-sidecar serve --upstream http://127.0.0.1:3000 --policies policies
+  otp-sidecar policy check policies
+  otp-sidecar status
+  otp-sidecar COMMAND --help";
+
 /// Issues, mails, verifies and locks one-time codes in front of a wallet backend.
 #[derive(Debug, Parser)]
-#[command(name = "otp-sidecar", version)]
+#[command(name = "otp-sidecar", version, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -49,9 +56,13 @@ enum Command {
     Serve(Box<ServeFlags>),
     /// Show it at work: a sample wallet, a mail catcher and the sidecar in one process.
     #[cfg(feature = "demo")]
+    #[command(after_help = "Examples:\n  otp-sidecar demo\n  otp-sidecar demo --once")]
     Demo(demo::DemoFlags),
     /// Check, test, compare and describe policies, without a sidecar.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  otp-sidecar policy check policies\n  otp-sidecar policy test policies/tests"
+    )]
     Policy(policy::PolicyCommand),
 
     /// Look at everything that the morning and weekly checks look at, and say what needs a look.
@@ -67,12 +78,20 @@ enum Command {
     #[command(after_help = explain::EXAMPLES, next_line_help = true)]
     Explain(Box<explain::ExplainFlags>),
     /// See who is locked out, and let them in again.
+    #[command(
+        after_help = "Examples:\n  otp-sidecar locks list\n  otp-sidecar locks clear --subject 65f1c0ffee --reason 'ticket 4711'"
+    )]
     Locks(locks::LocksCommand),
     /// See which codes are pending, and revoke one.
+    #[command(after_help = "Examples:\n  otp-sidecar challenges list --purpose wallet_funding")]
     Challenges(challenges::ChallengesCommand),
     /// See how full limits are, and empty them.
+    #[command(after_help = "Examples:\n  otp-sidecar limits show --subject 65f1c0ffee")]
     Limits(limits::LimitsCommand),
     /// See whether mails get out, and what they say.
+    #[command(
+        after_help = "Examples:\n  otp-sidecar mail test --to me@example.com\n  otp-sidecar mail preview wallet_funding"
+    )]
     Mail(mail::MailCommand),
 
     /// Check a running wallet from end to end with a test account.

@@ -10,7 +10,11 @@ SECRET_URL = "redis://user:hunter2@redis:6379/0"
 CASES = {
     "memory for two replicas": (ALONE, {"replicas": 2}, "state.kind is memory, which is for one replica"),
     "memory for the replicas of another chart": (SHARED, {"replicas": 2}, "state.kind is memory"),
-    "memory under an autoscaler": (ALONE, {"autoscaling": {"enabled": True}}, "autoscaling.enabled to false"),
+    "memory under an autoscaler": (
+        ALONE,
+        {"autoscaling": {"enabled": True}, "wallet": {"resources": {"requests": {"cpu": "1"}}}},
+        "autoscaling.enabled to false",
+    ),
     "Redis nowhere": (
         ALONE,
         {"state": {"kind": "redis"}, "codeKeys": {"secret": {"name": "k"}}},
@@ -75,6 +79,21 @@ CASES = {
         SHARED,
         merged(REDIS, {"autoscaling": {"enabled": True}}),
         "beside your own Deployment",
+    ),
+    "an autoscaler without a measure": (
+        EVERYTHING,
+        {"wallet": {"resources": {"requests": {"cpu": None}}}},
+        "set wallet.resources.requests.cpu",
+    ),
+    "a variable of the wallet that would bind it elsewhere": (
+        ALONE,
+        {"wallet": {"env": [{"name": "HOST", "value": "0.0.0.0"}]}},
+        "wallet.env: HOST is set by wallet.hostEnv",
+    ),
+    "a rule of the network policy that opens every port": (
+        ALONE,
+        {"networkPolicy": {"extraIngress": [{"from": [{"podSelector": {}}]}]}},
+        "a rule without ports opens all of them",
     ),
     "an autoscaler upside down": (EVERYTHING, {"autoscaling": {"minReplicas": 9}}, "more than maxReplicas"),
     "one port for two": (ALONE, {"ports": {"admin": 7145}}, "the same port"),

@@ -129,6 +129,9 @@
 {{- if and $v.autoscaling.enabled (not $v.wallet.image.repository) -}}
 {{- $wrong = append $wrong "autoscaling is for pods that this chart makes: put the HorizontalPodAutoscaler beside your own Deployment" -}}
 {{- end -}}
+{{- if and $v.autoscaling.enabled $v.wallet.image.repository (not (dig "requests" "cpu" "" $v.wallet.resources)) -}}
+{{- $wrong = append $wrong "autoscaling compares with what containers ask for: set wallet.resources.requests.cpu" -}}
+{{- end -}}
 {{- if gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas) -}}
 {{- $wrong = append $wrong "autoscaling.minReplicas is more than maxReplicas" -}}
 {{- end -}}

@@ -38,7 +38,7 @@ Examples:
 
 This is an examination of a deployment. `otp-sidecar serve --audit` is something else: the log of decisions.
 
-It sends some hundred requests without a token, or with made-up ones, so that for a minute this address may be
+It sends some 1,500 requests without a token, or with made-up ones, so that for a minute this address may be
 refused with 429 for bad tokens. With the token of a test account it uses up that account's limits too. It sends
 real mails only with --yes-send, and locks the test account only with --yes-lock.
 

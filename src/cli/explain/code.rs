@@ -145,10 +145,10 @@ fn meaning(verdict: &str) -> &'static str {
             "the stored codes were made with keys that are not known here: replicas run with different --code-keys, or a key was taken away too early."
         }
         "wrong" => {
-            "it is none of the stored codes. If everybody sees this, the front end changes what people type."
+            "it is none of the stored codes that were looked at. Without --reference that is the pending challenge only: a code of an older mail, or a used one, is told with the reference of that mail (the wallet has it). If everybody sees this, the front end changes what people type."
         }
         "no_challenge" => {
-            "there is nothing to compare it with: no code was made for this person and reference, or it is forgotten (30 minutes after it expired)."
+            "there is nothing to compare it with: no code was made for this person and reference, or it is forgotten (30 minutes after it expired). A used code, or one of an older mail, is told with --reference."
         }
         _ => "this version does not know that word.",
     }

@@ -22,7 +22,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   otp-sidecar explain 5f0c6a1e9b7d4c3f8a2e1d0b9c8f7a6e --log /var/log/otp/audit.jsonl
   otp-sidecar explain --subject 65f1c0ffee --log /var/log/otp/audit.jsonl
-  kubectl logs deploy/wallet -c otp-sidecar-audit | otp-sidecar explain --subject 65f1c0ffee --log -
+  kubectl logs deploy/wallet -c otp-sidecar | otp-sidecar explain --subject 65f1c0ffee --log -
   read -rs CODE; printf %s \"$CODE\" | otp-sidecar explain --subject 65f1c0ffee --code-stdin
 
 DECISION_ID is the decisionId of a refusal. A log is read with its rotated files. Where the policy hides people behind

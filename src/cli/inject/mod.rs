@@ -21,8 +21,8 @@ pub(super) use settings::InjectFlags;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  otp-sidecar inject wallet.yaml | kubectl apply -f -
-  kubectl get deploy,svc wallet -o yaml | otp-sidecar inject --backend-env HOST=127.0.0.1 - | kubectl apply -f -
+  otp-sidecar inject --mail-from otp@example.com wallet.yaml | kubectl apply -f -
+  kubectl get deploy,svc wallet -o yaml | otp-sidecar inject --mail-from otp@example.com --backend-env HOST=127.0.0.1 - | kubectl apply -f -
   otp-sidecar inject --diff wallet.yaml
   otp-sidecar inject --uninject injected.yaml > wallet.yaml
 

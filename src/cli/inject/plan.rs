@@ -224,6 +224,9 @@ fn notes(objects: &[&Value], container: &Value, plan: &Plan, flags: &InjectFlags
             flags.settings.listen_port
         )
     }));
+    if flags.settings.mail_from.is_none() {
+        notes.push("it has no sender of mails, and does not start without: give --mail-from".to_owned());
+    }
     if plan.routes.is_empty() {
         notes.push(format!(
             "no Service in the input leads to it: send yours to port {}",

@@ -72,7 +72,7 @@ pub(super) struct Settings {
     #[arg(long, value_enum, default_value_t = State::Secret)]
     pub(super) state: State,
 
-    /// The sender of mails [default: the relay's user].
+    /// The sender of mails. `serve` does not start without one, unless the relay is Gmail.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) mail_from: Option<String>,
 

@@ -14,7 +14,7 @@ use crate::config::access::AccessFlags;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   otp-sidecar locks top --log /var/log/otp/audit.jsonl --since 30d
-  kubectl logs deploy/wallet -c otp-sidecar-audit | otp-sidecar locks top --log - --json
+  kubectl logs deploy/wallet -c otp-sidecar | otp-sidecar locks top --log - --json
   otp-sidecar locks top --admin-token-file /etc/otp/admin-token
 
 With --log, nothing else is asked: the audit log tells who, how often, from where and in what pattern. Without it, those
