@@ -25,6 +25,7 @@ fn every_limit_of_the_shipped_policy_has_a_test_in_which_it_refuses() {
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split_once(':'))
         .map(|(name, _)| name)
+        .filter(|name| !name.starts_with('#'))
         .collect();
     assert!(names.len() >= 7, "{names:?}");
     let folder = std::fs::read_dir("policies/tests").unwrap();
