@@ -115,12 +115,12 @@ impl App {
 
         let code_keys: Vec<String> = keyring.ids().map(|kid| kid.as_str().to_owned()).collect();
         let code_key_prints = keyring.prints().map(|print| print.as_str().to_owned()).collect();
-        let operations = Operations {
+        let operations = Arc::new(Operations {
             store: Arc::clone(&store),
             rulebook: Arc::clone(&policies) as _,
             keyring: Some(Arc::clone(&keyring)),
             telemetry: Arc::clone(&telemetry),
-        };
+        });
         let enforcer = Enforcer::new(Parts {
             policy: handle,
             store: Arc::clone(&store) as _,

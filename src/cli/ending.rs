@@ -3,6 +3,8 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use super::output::visible;
+
 /// What a command found out. What it could not do is an error instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -27,8 +29,10 @@ pub(super) fn finish(result: anyhow::Result<Ending>) -> ExitCode {
         // Whoever read the output has seen enough, as `head` has.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody can be told when standard error is closed.
-            let _closed = writeln!(io::stderr(), "error: {error:#}");
+            let told = format!("error: {error:#}");
+            // Others have written parts of it. Nobody can be told when standard error is closed.
+            let told: Vec<String> = told.lines().map(visible).collect();
+            let _closed = writeln!(io::stderr(), "{}", told.join("\n"));
             ExitCode::from(2)
         }
     }

@@ -86,11 +86,11 @@ impl State {
         Some(Limited { limit: take.limit.clone(), max: take.max, retry_at })
     }
 
-    /// Counts events from before the time of which more is known than their number.
-    pub fn count_earlier(&mut self, take: &Take, number: u32, at: Timestamp) {
-        let bucket = self.buckets.entry((take.limit.clone(), take.owner.clone())).or_default();
-        for _ in 0..number.min(take.max) {
-            bucket.record(take, at);
+    /// Says how many events a limit had counted up to `at`, of which no more is known.
+    pub fn set_earlier(&mut self, take: &Take, number: u32, at: Timestamp) {
+        let key = (take.limit.clone(), take.owner.clone());
+        if number > 0 || self.buckets.contains_key(&key) {
+            self.buckets.entry(key).or_default().set_earlier(take, number, at);
         }
     }
 

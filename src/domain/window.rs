@@ -84,6 +84,16 @@ impl Bucket {
         (opens > now).then_some(opens)
     }
 
+    /// Says how many events there were up to `at`, of which no more is known.
+    pub fn set_earlier(&mut self, take: &Take, number: u32, at: Timestamp) {
+        self.times.retain(|time| *time > at);
+        let room = (take.max as usize).saturating_sub(self.times.len()).min(number as usize);
+        for _ in 0..room {
+            self.times.push_front(at);
+        }
+        self.expires_at = self.expires_at.max(at.plus(take.per));
+    }
+
     /// How many events are in the window that ends now.
     pub fn used(&self, take: &Take, now: Timestamp) -> u32 {
         let left_behind = self.times.partition_point(|time| time.plus(take.per) <= now);
@@ -133,6 +143,20 @@ mod tests {
         assert_eq!(bucket.full_until(&take, at(100)), None);
         bucket.record(&take, at(100));
         assert_eq!(bucket.full_until(&take, at(101)), Some(at(199)));
+    }
+
+    #[test]
+    fn what_was_counted_before_more_is_known_takes_room_and_leaves_it_together() {
+        let (mut bucket, take) = (Bucket::default(), take(3, 100));
+        bucket.record(&take, at(50));
+        bucket.set_earlier(&take, 2, at(9));
+        assert_eq!((bucket.full_until(&take, at(60)), bucket.used(&take, at(60))), (Some(at(109)), 3));
+        assert_eq!((bucket.full_until(&take, at(109)), bucket.used(&take, at(109))), (None, 1));
+        bucket.set_earlier(&take, 1, at(9));
+        assert_eq!((bucket.full_until(&take, at(60)), bucket.used(&take, at(60))), (None, 2));
+        bucket.set_earlier(&take, 9, at(9));
+        assert_eq!(bucket.used(&take, at(60)), 3, "what is newer stays");
+        assert_eq!(bucket.expires_at, at(150));
     }
 
     #[test]

@@ -293,7 +293,7 @@ async fn what_is_not_understood_is_refused_with_the_word_to_use_and_changes_noth
         ("/-/limits/usage", "`subject`, `client`, both, or `everyone`"),
         ("/-/limits/usage?client=here", "IP address"),
         ("/-/limits/usage?subject=jane&name=send-ip", "counts by client_ip"),
-        ("/-/limits/usage?subject=jane&name=nope", "the policy has fund, send-burst"),
+        ("/-/limits/usage?subject=jane&name=nope", "the policy has fund, guesses, send-burst"),
         ("/-/counts?from=2026-11-02&to=2026-11-01", "after"),
         ("/-/counts?from=2026-13-02&to=2026-11-01", "2026-11-22"),
         ("/-/challenges?subject=jane&cursor=00", "cursor"),

@@ -170,6 +170,7 @@ async fn many_sends(redis: Option<RedisServer>) {
     let reference = "      reference: request.body.transaction_reference";
     let changes = [
         MANY_TRIES,
+        ("guesses:      { max: 12,", "guesses:      { max: 100000,"),
         ("send-burst:   { max: 3,", "send-burst:   { max: 1000,"),
         ("send-hour:    { max: 15,", "send-hour:    { max: 1000,"),
         ("lockout:  { after: 3,", "lockout:  { after: 100,"),

@@ -132,6 +132,16 @@
 {{- if gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas) -}}
 {{- $wrong = append $wrong "autoscaling.minReplicas is more than maxReplicas" -}}
 {{- end -}}
+{{- range $v.wallet.env -}}
+{{- if and (not $v.upstream.socket) (has .name (compact (list $v.wallet.hostEnv $v.wallet.portEnv))) -}}
+{{- $wrong = append $wrong (printf "wallet.env: %s is set by wallet.hostEnv or wallet.portEnv, and the last one would count: leave it out" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $v.networkPolicy.extraIngress -}}
+{{- if not .ports -}}
+{{- $wrong = append $wrong "networkPolicy.extraIngress: a rule without ports opens all of them, the wallet's too: name the ports" -}}
+{{- end -}}
+{{- end -}}
 {{- if eq (int $v.ports.traffic) (int $v.ports.admin) -}}
 {{- $wrong = append $wrong "ports.traffic and ports.admin are the same port" -}}
 {{- end -}}

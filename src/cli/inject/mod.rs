@@ -11,13 +11,12 @@ mod workload;
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
 use self::documents::Document;
-use super::ending::{Ending, finish};
+use super::ending::Ending;
 pub(super) use settings::InjectFlags;
 
 pub(super) const EXAMPLES: &str = "\
@@ -30,11 +29,10 @@ Examples:
 The ConfigMap with the policies and the Secret must be there: see docs/deploy.md.";
 
 /// Reads, changes, writes. Nothing is written when anything is wrong.
-pub(super) fn run(flags: &InjectFlags) -> ExitCode {
-    finish(changed(flags))
-}
-
-fn changed(flags: &InjectFlags) -> anyhow::Result<Ending> {
+///
+/// # Errors
+/// With everything that speaks against it.
+pub(super) fn run(flags: &InjectFlags) -> anyhow::Result<Ending> {
     let before = read(flags)?;
     let (after, notes) = rewrite(&before, flags)?;
     if flags.diff {

@@ -55,6 +55,7 @@ pub(super) fn plan(objects: &[&Value], flags: &InjectFlags) -> Result<Plan, Vec<
                     plan.port = port;
                     problems.extend(taken(spec, port, flags));
                     problems.extend(opened_on_nodes(container, port));
+                    problems.extend(said_twice(container, flags));
                     let (routes, refusals) = service::routes(&services, container, port);
                     problems.extend(refusals);
                     plan.routes = routes;
@@ -184,6 +185,13 @@ fn taken(spec: &Value, backend: u16, flags: &InjectFlags) -> Vec<String> {
     problems
 }
 
+/// A variable that is there twice: the last one would win, and keep the wallet open.
+fn said_twice(container: &Value, flags: &InjectFlags) -> Option<String> {
+    let times = |name: &str| list(container, "env").iter().filter(|entry| entry["name"] == *name).count();
+    let (name, _) = flags.backend_env.iter().find(|(name, _)| times(name) > 1)?;
+    Some(format!("its container sets {name} more than once, and the last one counts: leave one"))
+}
+
 /// A port of the node leads to the wallet, past the sidecar.
 fn opened_on_nodes(container: &Value, backend: u16) -> Option<String> {
     let is_open = |port: &&Value| {
@@ -197,7 +205,10 @@ fn opened_on_nodes(container: &Value, backend: u16) -> Option<String> {
 }
 
 fn notes(objects: &[&Value], container: &Value, plan: &Plan, flags: &InjectFlags) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = vec![format!(
+        "port {} (metrics, health, admin calls) is open to every pod: let a NetworkPolicy admit only Prometheus (docs/cli/inject.md)",
+        flags.settings.admin_port
+    )];
     let opens = |object: &&&Value| {
         let rules = list(object.get("spec").unwrap_or(&Value::Null), "ingress");
         let mut opened =

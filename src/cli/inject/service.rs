@@ -39,8 +39,9 @@ pub(super) fn leading_to<'o>(objects: &[&'o Value], pod: &Value, of: &str) -> Ve
                     .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
         })
     };
-    let is_leading =
-        |object: &&&Value| kind(object) == "Service" && namespace(object) == of && selects(object);
+    // What says no namespace gets the one that it is applied to, which may be the other's.
+    let is_near = |object: &Value| [of, ""].contains(&namespace(object)) || of.is_empty();
+    let is_leading = |object: &&&Value| kind(object) == "Service" && is_near(object) && selects(object);
     objects.iter().filter(is_leading).copied().collect()
 }
 

@@ -154,6 +154,14 @@ fn what_cannot_be_done_safely_is_refused_with_a_reason() {
             "on the node (hostPort)",
         ),
         (with("      containers:", "      os: {name: windows}\n      containers:"), "", "Windows"),
+        (
+            with(
+                "        image: wallet:1\n",
+                "        image: wallet:1\n        env: [{name: HOST, value: a}, {name: HOST, value: b}]\n",
+            ),
+            "--backend-env HOST=127.0.0.1",
+            "sets HOST more than once",
+        ),
         (WALLET.to_owned(), "--state memory", "locks and limits of its own"),
         (WALLET.to_owned(), "--container web", "no container web; it has: api"),
         (WALLET.to_owned(), "--workload daemonset/wallet", "which has: Deployment/wallet"),
@@ -197,10 +205,25 @@ fn other_ports_of_the_service_lead_where_they_led() {
 }
 
 #[test]
+fn a_service_without_a_namespace_may_be_applied_to_that_of_the_workload() {
+    let text = WALLET.replacen(
+        "  name: wallet\nspec:\n  replicas",
+        "  name: wallet\n  namespace: a\nspec:\n  replicas",
+        1,
+    );
+    assert_eq!(objects(&inject(&text, ""))[1]["spec"]["ports"][0]["targetPort"], 7145);
+}
+
+#[test]
 fn services_of_another_namespace_are_not_touched() {
     let text = WALLET.replacen(
         "  name: wallet\nspec:\n  selector",
         "  name: wallet\n  namespace: b\nspec:\n  selector",
+        1,
+    );
+    let text = text.replacen(
+        "  name: wallet\nspec:\n  replicas",
+        "  name: wallet\n  namespace: a\nspec:\n  replicas",
         1,
     );
     let injected = inject(&text, "--port 3000");

@@ -36,6 +36,8 @@ pub(super) struct Chart {
     pub(super) series: Vec<Series>,
     /// How the axis ends at least, and its unit.
     pub(super) axis: Axis,
+    /// Whether each number is part of the one of the series before it; else bars stand side by side.
+    pub(super) nested: bool,
 }
 
 /// The vertical axis.
@@ -48,16 +50,18 @@ pub(super) enum Axis {
 }
 
 impl Chart {
-    /// Bars, those of later series in front of earlier ones.
+    /// Bars: those of later series in front of earlier ones, or beside them.
     pub(super) fn bars(&self) -> String {
         let scale = self.scale();
         let slot = self.slot();
-        let width = (slot * 0.78).max(1.0).min(slot);
+        let beside = if self.nested { 1.0 } else { self.series.len() as f64 };
+        let width = (slot * 0.78 / beside).max(1.0).min(slot);
         let mut marks = self.gaps();
-        for series in &self.series {
+        for (number, series) in self.series.iter().enumerate() {
+            let shift = if self.nested { 0.0 } else { (number as f64 - (beside - 1.0) / 2.0) * width };
             for (place, (value, label)) in series.values.iter().zip(&self.labels).enumerate() {
                 let Some(value) = value.filter(|value| *value > 0.0) else { continue };
-                let (x, y) = (self.x(place) - width / 2.0, scale.y(value));
+                let (x, y) = (self.x(place) + shift - width / 2.0, scale.y(value));
                 let height = (HEIGHT - BOTTOM - y).max(1.0);
                 let _ = write!(
                     marks,
@@ -179,11 +183,11 @@ impl Chart {
     }
 }
 
-/// A date without its year.
-fn short_label(label: &str) -> &str {
+/// A date without its year, a bound without the words around it.
+fn short_label(label: &str) -> String {
     match label.as_bytes() {
-        [_, _, _, _, b'-', _, _, b'-', _, _] => label.get(5..).unwrap_or(label),
-        _ => label.strip_prefix("up to ").unwrap_or(label),
+        [_, _, _, _, b'-', _, _, b'-', _, _] => label.get(5..).unwrap_or(label).to_owned(),
+        _ => label.replace("up to ", "").replace("more than ", "&gt; "),
     }
 }
 
@@ -254,7 +258,8 @@ mod tests {
     fn chart(values: Vec<Option<f64>>, axis: Axis) -> Chart {
         let labels = (0..values.len()).map(|day| format!("2026-11-{:02}", day + 1)).collect();
         let series = vec![Series { name: "codes", class: "issued", values }];
-        Chart { id: "c", title: "Codes", description: "Codes by day.".to_owned(), labels, series, axis }
+        let description = "Codes by day.".to_owned();
+        Chart { id: "c", title: "Codes", description, labels, series, axis, nested: true }
     }
 
     #[test]
@@ -265,6 +270,21 @@ mod tests {
         assert_eq!(svg.matches("class=\"issued\"").count(), 1);
         assert_eq!(svg.matches("no data").count(), 1);
         assert!(svg.contains("2026-11-02: no data") && svg.contains(">11-01</text>"));
+    }
+
+    #[test]
+    fn bars_that_are_no_part_of_each_other_stand_side_by_side() {
+        let mut chart = chart(vec![Some(2.0)], Axis::Numbers);
+        chart.series.push(Series { name: "locks", class: "locked", values: vec![Some(3.0)] });
+        let places = |svg: &str| -> Vec<String> {
+            let bars = svg.split(" x=\"").skip(1).filter(|rest| rest.contains("<title>2026"));
+            bars.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+        };
+        let nested = places(&chart.bars());
+        assert_eq!(nested.first(), nested.get(1));
+        chart.nested = false;
+        let beside = places(&chart.bars());
+        assert_ne!(beside.first(), beside.get(1));
     }
 
     #[test]

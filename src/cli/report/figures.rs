@@ -65,7 +65,12 @@ pub(super) fn change(before: u64, now: u64) -> String {
 /// `-2.5 points` from one rate to another.
 pub(super) fn points(before: Option<f64>, now: Option<f64>) -> String {
     match (before, now) {
-        (Some(before), Some(now)) => format!("{:+.1} points", (now - before) * 100.0),
+        (Some(before), Some(now)) => {
+            let points = (now - before) * 100.0;
+            // No minus before nothing.
+            let points = if points.abs() < 0.05 { 0.0 } else { points };
+            format!("{points:+.1} points")
+        }
         _ => NONE.to_owned(),
     }
 }
@@ -114,6 +119,7 @@ mod tests {
     fn changes_are_told_with_their_sign_and_from_nothing_there_is_none() {
         assert_eq!([change(80, 90), change(90, 81), change(0, 5)], ["+12.5 %", "-10.0 %", "–"]);
         assert_eq!(points(Some(0.95), Some(0.925)), "-2.5 points");
+        assert_eq!(points(Some(0.95), Some(0.949_99)), "+0.0 points");
         let (short, long) = (Some(Duration::from_secs(2)), Some(Duration::from_millis(5_200)));
         assert_eq!([longer(short, long), longer(long, short)], ["+3.2 s", "-3.2 s"]);
         assert_eq!(longer(None, long), "–");

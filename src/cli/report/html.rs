@@ -22,6 +22,9 @@ const STYLE: &str = include_str!("page.css");
 /// # Errors
 /// Never for a page that its test has rendered.
 pub(super) fn page(report: &Report) -> anyhow::Result<String> {
+    let mut parts = sections(report);
+    // What most people look for, after the overview.
+    parts.sort_by_key(|part| !matches!(part.kind, Kind::Overview | Kind::Days));
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let page = environment.render_str(
@@ -33,7 +36,7 @@ pub(super) fn page(report: &Report) -> anyhow::Result<String> {
             version => env!("CARGO_PKG_VERSION"),
             tiles => tiles(report),
             findings => findings(report),
-            sections => sections(report).iter().map(|part| section(part, report)).collect::<Vec<_>>(),
+            sections => parts.iter().map(|part| section(part, report)).collect::<Vec<_>>(),
         },
     );
     page.context("the page could not be written")
@@ -89,7 +92,7 @@ fn section(section: &Section, report: &Report) -> Value {
         note => section.note,
         head => section.head.clone(),
         rows => section.rows.clone(),
-        folded => section.rows.len() > 12,
+        folded => !charts.is_empty() && section.rows.len() > 12,
         charts,
     }
 }
@@ -135,6 +138,7 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
             series("verified", "verified", of(&|s| Some(s.codes.verified as f64))),
         ],
         axis: Axis::Numbers,
+        nested: true,
     };
     let success = Chart {
         id: "success",
@@ -144,11 +148,12 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
         labels: labels.clone(),
         series: vec![series("success rate", "verified", of(&|s| s.codes.success_rate()))],
         axis: Axis::Shares(LEAST_SUCCESS),
+        nested: true,
     };
     let refused = Chart {
         id: "refused",
         title: "Refusals by day",
-        description: "Bars of the requests that limits refused, and before them of the locks that began."
+        description: "Bars of the requests that limits refused, and beside them of the locks that began."
             .to_owned(),
         labels,
         series: vec![
@@ -156,6 +161,7 @@ fn by_day(days: &[DayReport]) -> Vec<(Chart, String)> {
             series("locks", "locked", of(&|s| Some(s.codes.locked as f64))),
         ],
         axis: Axis::Numbers,
+        nested: false,
     };
     let (codes_bars, success_lines, refused_bars) = (codes.bars(), success.lines(), refused.bars());
     vec![(codes, codes_bars), (success, success_lines), (refused, refused_bars)]
@@ -174,6 +180,7 @@ fn by_hour(summary: &Summary) -> (Chart, String) {
             values: summary.hours.iter().map(|codes| Some(*codes as f64)).collect(),
         }],
         axis: Axis::Numbers,
+        nested: true,
     };
     let svg = chart.bars();
     (chart, svg)
@@ -194,6 +201,7 @@ fn histogram(id: &'static str, title: &'static str, bounds: &[u64], times: &Time
             values: times.buckets.iter().map(|n| Some(*n as f64)).collect(),
         }],
         axis: Axis::Numbers,
+        nested: true,
     };
     let svg = chart.bars();
     (chart, svg)

@@ -60,9 +60,8 @@ async fn once(command: &str, asked: &Asked<'_>) -> Result<Code, String> {
         .await
         .map_err(|error| format!("the code command cannot be run: {error}"))?;
     if !run.status.success() {
-        let said = String::from_utf8_lossy(&run.stderr);
-        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        return Err(format!("the code command ended with {} ({})", ended(&run.status), last.trim()));
+        // What it said may hold the code, or a password of the mailbox.
+        return Err(format!("the code command ended with {}: run it by hand to see why", ended(&run.status)));
     }
     let printed = Zeroizing::new(String::from_utf8_lossy(&run.stdout).into_owned());
     let text = printed.trim();

@@ -317,8 +317,8 @@ fn days_that_are_to_come_are_none_without_data() {
 #[test]
 fn a_day_that_has_just_begun_is_none_without_data() {
     let day = day("2026-11-22");
-    let coverage =
-        |minutes: u64| Coverage::of(day, &Counts::default(), day.start().plus(seconds(minutes * 60)));
+    let at = |minutes: u64| day.start().plus(seconds(minutes * 60));
+    let coverage = |minutes| Coverage::of(day, &Counts::default(), at(minutes));
     assert_eq!(
         [coverage(0), coverage(119), coverage(120)],
         [Coverage::Whole, Coverage::Whole, Coverage::None]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::line::Decision;
 use crate::domain::id::Purpose;
-use crate::domain::lockout::{Account, CLEAN_AFTER, Lock, LockoutRule};
+use crate::domain::lockout::{Account, CLEAN_AFTER, Lock, LockoutRule, REMEMBERED_FOR};
 use crate::domain::state::State;
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
@@ -22,6 +22,10 @@ struct Told {
     failures: u32,
     lock: Option<Lock>,
     at: Timestamp,
+    /// How many locks the log told of.
+    locks: u32,
+    /// How many of a row the log did not tell of.
+    hidden: u32,
 }
 
 /// Codes that the new policy would have compared and of which nobody knows whether they were right.
@@ -54,26 +58,50 @@ impl Accounts {
         let is_new = !self.told.contains_key(whose);
         state.keep_account(&whose.0, &whose.1, account(failures, lock, now));
         self.guesses.remove(whose);
+        if is_new {
+            // A lock that is there has begun before the log.
+            let told = Told { failures, lock, at: now, locks: 0, hidden: u32::from(lock.is_some()) };
+            self.told.insert(whose.clone(), told);
+        }
         !is_new
     }
 
     /// Takes in what a line says was there after its decision.
     pub fn after(&mut self, line: &Decision, whose: Whose) {
-        if let (Some((_, failures)), Some((_, lock))) = (line.failures, line.lock) {
-            // Most people never fail: of them nothing needs to be remembered.
-            if failures == 0 && lock.is_none() {
-                self.told.remove(&whose);
-            } else {
-                self.told.insert(whose, Told { failures, lock, at: line.time });
-            }
+        let (Some((_, failures)), Some((before, lock))) = (line.failures, line.lock) else { return };
+        let known = self.told.get(&whose).copied();
+        let locks = known.map_or(0, |told| told.locks) + u32::from(before.is_none() && lock.is_some());
+        let hidden = known.map_or(0, |told| told.hidden);
+        // Most people never fail: of them nothing needs to be remembered.
+        if failures == 0 && lock.is_none() && locks == 0 && hidden == 0 {
+            self.told.remove(&whose);
+        } else {
+            self.told.insert(whose, Told { failures, lock, at: line.time, locks, hidden });
         }
+    }
+
+    /// How many locks of a row the log does not tell of, which only the length of this one shows; less those that this
+    /// said before.
+    pub fn hidden(&mut self, whose: &Whose, rule: &LockoutRule, lasts: Duration, now: Timestamp) -> u32 {
+        let told = self.told.entry(whose.clone()).or_insert(Told {
+            failures: 0,
+            lock: None,
+            at: now,
+            locks: 0,
+            hidden: 0,
+        });
+        let Some(level) = (told.locks..STEPS).find(|level| rule.duration(*level) == lasts) else { return 0 };
+        let hidden = level - told.locks;
+        let more = hidden.saturating_sub(told.hidden);
+        told.hidden = told.hidden.max(hidden);
+        more
     }
 
     /// A code whose comparison nobody has seen.
     pub fn guess(&mut self, whose: Whose, now: Timestamp) {
         let guesses = self.guesses.entry(whose).or_insert(Guesses { number: 0, until: now });
         guesses.number = guesses.number.saturating_add(1);
-        guesses.until = now.plus(CLEAN_AFTER);
+        guesses.until = now.plus(REMEMBERED_FOR);
     }
 
     /// How many such codes there may have been since the last success.
@@ -118,23 +146,13 @@ fn account(failures: u32, lock: Option<Lock>, now: Timestamp) -> Account {
     account
 }
 
-/// How far locks had escalated before the log begins, which only the length of a new lock tells: where the new policy has
-/// a lock of that length, its account takes it over.
-pub(super) fn take_over_level(
-    state: &mut State,
-    whose: &Whose,
-    rule: &LockoutRule,
-    lasts: Duration,
-    now: Timestamp,
-) {
+/// Adds locks of a row that nobody saw to an account whose latest lock may have begun now.
+pub(super) fn add_hidden(state: &mut State, whose: &Whose, rule: &LockoutRule, more: u32, now: Timestamp) {
     let mut account = state.account(&whose.0, &whose.1, now);
-    if account.lock(now).is_none_or(|lock| lock == Lock::Until(now.plus(lasts))) {
-        return;
-    }
-    if let Some(level) = (0..STEPS).find(|level| rule.duration(*level) == lasts) {
-        account.level = level + 1;
-        account.locked_until = now.plus(lasts);
+    account.level = account.level.saturating_add(more);
+    if account.locked_until > now {
+        account.locked_until = now.plus(rule.duration(account.level.saturating_sub(1)));
         account.clean_since = account.locked_until;
-        state.keep_account(&whose.0, &whose.1, account);
     }
+    state.keep_account(&whose.0, &whose.1, account);
 }

@@ -99,8 +99,8 @@ pub struct Decision {
     pub failures: Option<(u32, u32)>,
     /// The lock before and after.
     pub lock: Option<(Option<Lock>, Option<Lock>)>,
-    /// How many each limit had counted before, where that is known.
-    pub counted: Vec<(LimitName, Option<u32>)>,
+    /// How many each limit had counted before and after, where that is known.
+    pub counted: Vec<(LimitName, Option<(u32, u32)>)>,
 }
 
 /// `outcome` of a decision.
@@ -147,6 +147,7 @@ struct RawLimit<'a> {
     #[serde(borrow)]
     limit: Str<'a>,
     before: Option<u32>,
+    after: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -257,7 +258,7 @@ impl Reader {
         let mut counted = Vec::with_capacity(raw.limits.len());
         for limit in &raw.limits {
             let name = interned(&mut self.limits, &limit.limit.0, LimitName::parse)?;
-            counted.push((name, limit.before));
+            counted.push((name, limit.before.zip(limit.after)));
         }
         let purpose = match &raw.purpose {
             None => None,

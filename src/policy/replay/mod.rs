@@ -7,7 +7,11 @@
 //! It must not know files, compression or how a report is shown.
 
 mod account;
+mod admit;
+mod codes;
+mod counts;
 mod engine;
+mod known;
 pub mod line;
 mod verify;
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::Doubt;
-use super::account::{Whose, take_over_level};
-use super::engine::{Holding, Replay, Ruled, digest, issue_command, refused};
+use super::account::{Whose, add_hidden};
+use super::codes::{digest, issue_command};
+use super::engine::Replay;
+use super::known::{Holding, Ruled, refused};
 use super::line::{Decision, Outcome};
 use crate::domain::admit::{self, AdmitCommand, Standpoint};
 use crate::domain::binding::Binding;
@@ -13,6 +15,7 @@ use crate::domain::id::{Purpose, Reference};
 use crate::domain::issue::{Expected, issue as store};
 use crate::domain::lockout::{CLEAN_AFTER, Lock};
 use crate::domain::reason::Reason;
+use crate::domain::time::Timestamp;
 use crate::domain::verify::{self, SettleCommand, Settlement, VerifyCommand, VerifyOutcome, settle};
 use crate::domain::window::Take;
 use crate::policy::decision::{Denial, NotFound};
@@ -47,24 +50,53 @@ impl Replay<'_> {
             return Ruled::Unknown(doubt);
         }
         let whose = line.purpose.clone().map(|purpose| (facts.subject().clone(), purpose));
-        match (line.right, whose) {
-            (Some(right), Some(whose)) => {
-                self.take_over(line, &whose, reference);
-                let (then, now) = self.acceptable(&whose, reference, line.time);
-                // Which of several codes it was, nobody knows.
-                if (right && now > 0 && now < then) || (!right && now > then) {
-                    return self.uncompared(line, route, rule, facts, takes, |replay| {
-                        replay.guess(line);
-                        Ruled::Unknown(Doubt::WhichCode)
-                    });
-                }
-                if self.is_withheld(&whose, reference) {
-                    return self
-                        .uncompared(line, route, rule, facts, takes, |_| Ruled::Unknown(Doubt::NotSent));
-                }
-                self.compared(line, route, rule, &whose, reference, takes, right)
-            }
-            _ => self.not_compared(line, route, rule, facts, reference, takes),
+        let (Some(right), Some(whose)) = (line.right, whose) else {
+            return self.not_compared(line, route, rule, facts, reference, takes);
+        };
+        self.take_over(line, &whose, reference);
+        let doubt = if self.is_withheld(&whose, reference) {
+            Some(Doubt::NotSent)
+        } else if self.is_shadowed(&whose, reference) {
+            Some(Doubt::Follows)
+        } else if !self.agree(&whose, reference, right, line.time) {
+            Some(Doubt::WhichCode)
+        } else {
+            None
+        };
+        if let Some(doubt) = doubt {
+            return self.doubted(line, route, rule, facts, takes, doubt);
+        }
+        self.compared(line, route, rule, &whose, reference, takes, right)
+    }
+
+    /// A code may or may not have been compared, and may or may not have been right.
+    fn doubted(
+        &mut self,
+        line: &Decision,
+        route: &Route,
+        rule: &VerifyRule,
+        facts: &Facts,
+        takes: Vec<Take>,
+        doubt: Doubt,
+    ) -> Ruled {
+        let whose = line.purpose.clone().map(|purpose| (facts.subject().clone(), purpose));
+        let is_locked = whose
+            .as_ref()
+            .is_some_and(|whose| self.state.account(&whose.0, &whose.1, line.time).lock(line.time).is_some());
+        let is_there = doubt == Doubt::WhichCode;
+        if is_locked && !is_there {
+            // Whoever names another challenge, or none, may not be locked out there.
+            self.limits.blur(&takes, line.time);
+        }
+        let ruled = self.uncompared(line, route, rule, facts, takes, |_| Ruled::Allowed);
+        let is_limited = matches!(ruled, Ruled::Refused { reason: Reason::RateLimited, .. });
+        if ruled == Ruled::Allowed {
+            self.guess(line);
+        }
+        match ruled {
+            Ruled::Refused { .. } if is_there || (is_limited && !is_locked) => ruled,
+            Ruled::Unknown(doubt) => Ruled::Unknown(doubt),
+            _ => Ruled::Unknown(doubt),
         }
     }
 
@@ -118,18 +150,22 @@ impl Replay<'_> {
             self.locked(line, *lock);
             self.take_over_lock(line, whose);
         }
-        if matches!(outcome, VerifyOutcome::Reserved { .. }) {
-            self.accounts.succeeded(whose);
-            let (subject, reference) = (whose.0.clone(), reference.clone());
-            self.holdings.insert(line.request.clone(), Holding { subject, reference, at: line.time });
-            return self.sure(line, &takes, Ruled::Allowed);
-        }
+        let is_reserved = matches!(outcome, VerifyOutcome::Reserved { .. });
         let ruled = match reserved(command, outcome, line.time) {
             Ok(_) => Ruled::Allowed,
             Err(denial) => refused(&denial, route, Some(&whose.1)),
         };
-        let ruled = self.sure(line, &takes, ruled);
-        self.unless_guessed(line, &tally, ruled)
+        if is_reserved {
+            let (subject, reference) = (whose.0.clone(), reference.clone());
+            self.holdings.insert(line.request.clone(), Holding { subject, reference, at: line.time });
+        }
+        let ruled = self.sure(line, &takes, &tally, true, ruled);
+        if ruled == Ruled::Allowed {
+            self.accounts.succeeded(whose);
+        } else if matches!(ruled, Ruled::Unknown(_)) {
+            self.guess(line);
+        }
+        ruled
     }
 
     /// Whoever presents a right code again found it free: the log does not tell of each release.
@@ -151,10 +187,13 @@ impl Replay<'_> {
     /// A lock that began within a day of the begin of the log may be one of a row that nobody saw.
     fn take_over_lock(&mut self, line: &Decision, whose: &Whose) {
         let Some((None, Some(Lock::Until(until)))) = line.lock else { return };
-        let is_early = self.begin().plus(CLEAN_AFTER) > line.time;
-        if let Some(rules) = self.policy.purposes.get(&whose.1).filter(|_| is_early) {
-            let rule = rules.lockout.clone();
-            take_over_level(&mut self.state, whose, &rule, until.since(line.time), line.time);
+        let then = self.was.and_then(|was| was.purposes.get(&whose.1)).map(|rules| rules.lockout.clone());
+        let Some(then) = then.filter(|_| self.begin().plus(CLEAN_AFTER) > line.time) else { return };
+        let more = self.accounts.hidden(whose, &then, until.since(line.time), line.time);
+        if more > 0
+            && let Some(rules) = self.policy.purposes.get(&whose.1).cloned()
+        {
+            add_hidden(&mut self.state, whose, &rules.lockout, more, line.time);
         }
     }
 
@@ -176,16 +215,13 @@ impl Replay<'_> {
         });
         let command = AdmitCommand { standpoint, takes };
         let (outcome, tally) = admit::decide(&mut self.state, &command, line.time);
-        match issue::admitted(outcome, line.time) {
-            Ok(_) => match self.sure(line, &command.takes, Ruled::Allowed) {
-                Ruled::Allowed => then(self),
-                other => other,
-            },
-            Err(denial) => {
-                let ruled = refused(&denial, route, line.purpose.as_ref());
-                let ruled = self.sure(line, &command.takes, ruled);
-                self.unless_guessed(line, &tally, ruled)
-            }
+        let ruled = match issue::admitted(outcome, line.time) {
+            Ok(_) => Ruled::Allowed,
+            Err(denial) => refused(&denial, route, line.purpose.as_ref()),
+        };
+        match self.sure(line, &command.takes, &tally, true, ruled) {
+            Ruled::Allowed => then(self),
+            other => other,
         }
     }
 
@@ -199,40 +235,67 @@ impl Replay<'_> {
         takes: Vec<Take>,
     ) -> Ruled {
         let remembered = self.remembered(line, facts, reference);
-        let note = self.notes.get(&(facts.subject().clone(), reference.clone())).cloned();
+        let whose = line.purpose.clone().map(|purpose| (facts.subject().clone(), purpose));
+        let is_noted = self.notes.contains_key(&(facts.subject().clone(), reference.clone()));
+        if let Some(whose) = &whose {
+            let doubt = if self.is_withheld(whose, reference) { Doubt::NotSent } else { Doubt::Follows };
+            // What is forgotten sooner is not looked for in the same way.
+            let is_forgotten = is_noted && remembered == Remembered::Nothing;
+            if doubt == Doubt::NotSent || is_forgotten || self.is_shadowed(whose, reference) {
+                return self.doubted(line, route, rule, facts, takes, doubt);
+            }
+        }
         self.uncompared(line, route, rule, facts, takes, |replay| {
             let same = Ruled::Refused { reason: line.reason, rule: line.rule.clone() };
-            let withheld = note.as_ref().is_some_and(|note| note.withheld);
-            match line.reason {
-                Reason::Expired => {
-                    let lives = line.purpose.as_ref().and_then(|name| replay.policy.purposes.get(name));
-                    let longer = lives.is_none_or(|rules| {
-                        note.as_ref().is_none_or(|note| note.lived == 0 || rules.ttl.as_secs() > note.lived)
-                    });
-                    if remembered == Remembered::Open && longer { replay.guess(line) } else { same }
+            let was_looked_at = match line.reason {
+                Reason::NotFound if remembered != Remembered::Nothing => {
+                    return Ruled::Unknown(Doubt::Follows);
                 }
-                Reason::Superseded | Reason::Used if remembered == Remembered::Open => replay.guess(line),
-                Reason::Locked | Reason::Disabled | Reason::RateLimited => match remembered {
-                    _ if withheld => Ruled::Unknown(Doubt::NotSent),
-                    Remembered::Nothing if line.purpose.is_none() => {
-                        refused(&Denial::CodeNotFound(NotFound::Unknown), route, None)
-                    }
-                    Remembered::Nothing | Remembered::Open => replay.guess(line),
-                    Remembered::Expired => refused(&Denial::CodeExpired, route, line.purpose.as_ref()),
-                    Remembered::Superseded => {
-                        refused(&Denial::CodeNotFound(NotFound::Superseded), route, line.purpose.as_ref())
-                    }
-                    Remembered::Used => refused(&Denial::CodeUsed, route, line.purpose.as_ref()),
+                Reason::NotFound | Reason::UnknownKey => return same,
+                Reason::Expired | Reason::Superseded | Reason::Used => true,
+                Reason::Locked | Reason::Disabled | Reason::RateLimited => false,
+                _ if line.outcome == Outcome::Refused => return same,
+                _ => return Ruled::Unknown(Doubt::Incomplete),
+            };
+            let purpose = line.purpose.as_ref();
+            match remembered {
+                Remembered::Nothing if purpose.is_none() => {
+                    refused(&Denial::CodeNotFound(NotFound::Unknown), route, purpose)
+                }
+                // It is from before the log.
+                Remembered::Nothing if was_looked_at => same,
+                Remembered::Open if line.reason == Reason::Expired => match &whose {
+                    Some(whose) if replay.expires_alike(whose, reference, line.time) => same,
+                    _ => replay.guess(line),
                 },
-                _ if line.outcome == Outcome::Refused => same,
-                _ => Ruled::Unknown(Doubt::Incomplete),
+                Remembered::Nothing | Remembered::Open => replay.guess(line),
+                Remembered::Expired => refused(&Denial::CodeExpired, route, purpose),
+                Remembered::Superseded => {
+                    refused(&Denial::CodeNotFound(NotFound::Superseded), route, purpose)
+                }
+                Remembered::Used => refused(&Denial::CodeUsed, route, purpose),
             }
         })
+    }
+
+    /// Whether a code that had expired then has expired now: nothing lives longer, and nothing is forgotten sooner.
+    fn expires_alike(&self, whose: &Whose, reference: &Reference, now: Timestamp) -> bool {
+        let Some(note) = self.notes.get(&(whose.0.clone(), reference.clone())) else { return false };
+        let Some(rules) = self.policy.purposes.get(&whose.1) else { return false };
+        let live = self.live_then(whose).unwrap_or(rules.live);
+        let codes =
+            self.state.challenge(&whose.0, reference, now).map_or(&[][..], |held| held.codes.as_slice());
+        let is_kept = |sent: &Timestamp| codes.iter().any(|code| code.issued_at == *sent);
+        let are_kept = note.sent.iter().rev().take(usize::from(live)).all(is_kept);
+        note.lived > 0 && rules.ttl.as_secs() <= note.lived && are_kept
     }
 
     /// A code would be compared, and nobody knows how that would end.
     fn guess(&mut self, line: &Decision) -> Ruled {
         if let Some(whose) = line.subject.clone().zip(line.purpose.clone()) {
+            if let Some(reference) = &line.reference {
+                self.note_guess(&whose, reference, line.time);
+            }
             self.accounts.guess(whose, line.time);
         }
         Ruled::Unknown(Doubt::NotCompared)

@@ -139,19 +139,13 @@ fn step(node: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Option<Step
     let mut fields = Fields::open(node, "a step", &["at", "repeat", "request", "upstream", "expect"], out)?;
     let when = fields.text("at", out).and_then(|text| when(&text, out));
     let (times, every) = fields.text("repeat", out).and_then(|text| repeat(&text, out)).unwrap_or_default();
-    let request = fields.need("request", "{ path: /api/wallet/fund }", out)?;
-    let ask = ask(request, defaults, out)?;
+    let request = fields.need("request", "{ path: /api/wallet/fund }", out);
+    let ask = request.and_then(|node| ask(node, defaults, out));
     let wallet = fields.take("upstream").and_then(|node| wallet(node, out));
-    let expect = fields.need("expect", "{ status: 200 }", out)?;
-    Some(Step {
-        at,
-        when: when.unwrap_or(When::Later(Duration::ZERO)),
-        times: times.max(1),
-        every,
-        ask,
-        wallet,
-        expectations: expectations(expect, out),
-    })
+    let expect = fields.need("expect", "{ status: 200 }", out);
+    let expectations = expect.map(|node| expectations(node, out)).unwrap_or_default();
+    let when = when.unwrap_or(When::Later(Duration::ZERO));
+    Some(Step { at, when, times: times.max(1), every, ask: ask?, wallet, expectations })
 }
 
 fn ask(node: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Option<Ask> {
@@ -171,16 +165,16 @@ fn ask(node: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Option<Ask> 
     });
     let reference = fields.text("reference", out).map(|text| text.text);
     let method = match method {
-        Some(text) => match Method::from_bytes(text.text.as_bytes()) {
-            Ok(method) => method,
-            Err(_) => {
+        Some(text) => {
+            let method = Method::from_bytes(text.text.as_bytes()).ok();
+            if method.is_none() {
                 out.report(Code::Method, text.at, format!("`{}` is no method", text.text))
                     .advise("write `POST`");
-                return None;
             }
-        },
-        None if body != Payload::Nothing || code.is_some() => Method::POST,
-        None => Method::GET,
+            method
+        }
+        None if body != Payload::Nothing || code.is_some() => Some(Method::POST),
+        None => Some(Method::GET),
     };
     let path = path?;
     let target = path.text.parse::<Uri>().ok().filter(|target| target.path().starts_with('/'));
@@ -190,7 +184,7 @@ fn ask(node: Node, defaults: &Defaults, out: &mut Collector<'_>) -> Option<Ask> 
             .advise("write `/api/wallet/otp/status?purpose=wallet_funding`");
     }
     let client = client.unwrap_or(defaults.client);
-    Some(Ask { method, target: target?, claims, client, headers, body, code, reference })
+    Some(Ask { method: method?, target: target?, claims, client, headers, body, code, reference })
 }
 
 fn claims(

@@ -114,7 +114,7 @@ impl From<Refused> for Reply {
             Refused::TooOften(seconds) => Self::error(
                 S::TOO_MANY_REQUESTS,
                 "rate_limited",
-                "Codes of one person may be compared ten times a minute.",
+                "Codes of one person may be compared ten times a minute, those of all people sixty times.",
             )
             .with(header::RETRY_AFTER, HeaderValue::from(seconds)),
             Refused::NoKeys => Self::error(

@@ -57,7 +57,7 @@ pub struct Admin {
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
     /// What operators see and do.
-    pub operations: Operations,
+    pub operations: Arc<Operations>,
 }
 
 /// How long the body of a call may take to arrive.
@@ -104,15 +104,25 @@ impl Admin {
                 return error(StatusCode::BAD_REQUEST, "invalid_request", "The body did not arrive whole.");
             }
         };
-        let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let call = Call {
-            method: &head.method,
-            path: head.uri.path(),
-            query: head.uri.query(),
-            content_type,
-            body: &body,
+        let is_change = head.method == Method::POST;
+        let operations = Arc::clone(&self.operations);
+        let work = async move {
+            let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let (path, query) = (head.uri.path(), head.uri.query());
+            let call = Call { method: &head.method, path, query, content_type, body: &body };
+            replied(operations.answer(&call).await)
         };
-        replied(self.operations.answer(&call).await)
+        if !is_change {
+            return work.await;
+        }
+        // A change is told when it is done: it runs to its end, also when nobody waits for the answer any more.
+        tokio::spawn(work).await.unwrap_or_else(|_| {
+            error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The call failed, and may have changed something.",
+            )
+        })
     }
 
     /// Ready: the policy is loaded (it always is once this answers), the store is reachable and no

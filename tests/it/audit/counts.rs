@@ -44,12 +44,18 @@ async fn add_up(world: &World) {
     let none = &Value::Null;
     assert_eq!(locks, [(none, none), (none, none), (none, end), (end, end)]);
     for (number, line) in lines[..3].iter().enumerate() {
-        let counted = json!([{ "limit": "verify", "max": 10, "before": number, "after": number + 1 }]);
+        let counted = json!([
+            { "limit": "verify", "max": 10, "before": number, "after": number + 1 },
+            { "limit": "guesses", "max": 12, "before": number, "after": number + 1 },
+        ]);
         assert_eq!(line["limits"], counted);
         assert_eq!((&line["reason"], &line["code"]), (&json!("invalid"), &json!("wrong")));
     }
     // While locked no limit of the subject is looked at, and no code is compared.
-    assert_eq!(lines[3]["limits"], json!([{ "limit": "verify", "max": 10 }]));
+    assert_eq!(
+        lines[3]["limits"],
+        json!([{ "limit": "verify", "max": 10 }, { "limit": "guesses", "max": 12 }])
+    );
     assert_eq!((&lines[3]["reason"], &lines[3]["code"]), (&json!("locked"), none));
     let rules: Vec<&Value> = lines.iter().map(|line| &line["rule"]).collect();
     let lockout = json!("purposes.wallet_funding.lockout");

@@ -134,7 +134,7 @@ fn a_file_that_cannot_be_written_is_refused_at_the_start_with_what_to_do() {
     for (flag, value) in [
         ("--audit-max-size", "1KiB"),
         ("--audit-max-size", "much"),
-        ("--audit-max-age", "1d"),
+        ("--audit-max-age", "1w"),
         ("--audit-queue", "0"),
     ] {
         let (code, said) = Start::before("http://127.0.0.1:1").flag(flag, value).refused();

@@ -1,5 +1,9 @@
 //! `locks top --log`: who, how often, from where, and in what pattern.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::{assert_golden, run};
@@ -82,6 +86,22 @@ fn a_log_may_come_through_a_pipe_and_replicas_have_one_each() {
     let path = path.display().to_string();
     let both = run(&["locks", "top", "--log", &path, "--log", "-", "--json"], &[], &text).json();
     assert_eq!((&both["locks"], &both["peopleLocked"]), (&json!(18), &json!(8)));
+}
+
+#[test]
+fn rotated_and_compressed_files_belong_to_the_log() {
+    let folder = Folder::new();
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(line(90, "first", "#1111111111111111", lock()).as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    std::fs::write(folder.path().join("audit.jsonl.20261122T150700123Z.gz"), packed).unwrap();
+    let plain = |name: &str, who: &str| folder.write(name, &line(60, who, "#1111111111111111", lock()));
+    plain("audit.jsonl.20261122T160700123Z", "second");
+    plain("audit.jsonl", "third");
+    plain("audit.jsonl.old", "no part of it");
+    let log = folder.path().join("audit.jsonl").display().to_string();
+    let found = run(&["locks", "top", "--log", &log, "--json"], &[], "").json();
+    assert_eq!((&found["peopleLocked"], &found["log"]["files"]), (&json!(3), &json!(3)), "{found}");
 }
 
 #[test]

@@ -28,6 +28,9 @@ use crate::telemetry::event::Intervention;
 /// How many codes of one person may be compared…
 const COMPARISONS: u32 = 10;
 
+/// … and how many of all people, so that a list of people is not one of chances…
+const COMPARISONS_OF_ALL: u32 = 60;
+
 /// … in this time.
 const PER: Duration = Duration::from_secs(60);
 
@@ -92,14 +95,15 @@ impl Operations {
 
     /// One more comparison of this person's codes, if there is room for it.
     async fn count_comparison(&self, subject: &Subject) -> Result<(), Refused> {
-        let take = Take {
+        let take = |subject: Option<Subject>, max| Take {
             limit: LimitName::explain_code(),
-            owner: Owner { subject: Some(subject.clone()), ..Owner::default() },
-            max: COMPARISONS,
+            owner: Owner { subject, ..Owner::default() },
+            max,
             per: PER,
             count: Count::All,
         };
-        let counted = self.store.admit(&AdmitCommand { standpoint: None, takes: vec![take] }).await?;
+        let takes = vec![take(None, COMPARISONS_OF_ALL), take(Some(subject.clone()), COMPARISONS)];
+        let counted = self.store.admit(&AdmitCommand { standpoint: None, takes }).await?;
         match counted.outcome {
             AdmitOutcome::Admitted(_) => Ok(()),
             AdmitOutcome::Refused(Refusal::Limited(limited)) => {

@@ -71,16 +71,24 @@ impl Operations {
         }))
     }
 
-    /// The purposes for which something is remembered that a clear would forget.
+    /// The purposes for which something is remembered that a clear would forget. A limit that purposes share is
+    /// emptied with any of them, so it counts only where there is nothing else.
     async fn to_clear(&self, subject: &Subject, rules: &Rules) -> Result<Vec<Purpose>, Refused> {
         let accounts = self.store.account(subject, &rules.purpose_names()).await?.value;
-        let mut found = Vec::new();
+        let (mut found, mut sharing) = (Vec::new(), None);
         for account in accounts {
             let takes = rules.forgiven(subject, &account.purpose);
-            let is_new = account.account == Default::default();
-            if !is_new || self.store.usage(&takes).await?.value.iter().any(|usage| usage.used > 0) {
+            let usages = self.store.usage(&takes).await?.value;
+            let mut used = takes.iter().zip(usages).filter(|(_, usage)| usage.used > 0).peekable();
+            let has_used = used.peek().is_some();
+            if account.account != Default::default() || used.any(|(take, _)| take.owner.purpose.is_some()) {
                 found.push(account.purpose);
+            } else if has_used {
+                sharing.get_or_insert(account.purpose);
             }
+        }
+        if found.is_empty() {
+            found.extend(sharing);
         }
         Ok(found)
     }
