@@ -32,7 +32,8 @@ build() {
 profiles=$target/training/profiles
 
 echo "==> building with counters"
-rm -rf "$profiles"
+# Cargo does not see that crates of a registry would be built with another profile than the last time.
+rm -rf "$profiles" "$target/training/final"
 build counted "-Cprofile-generate=$profiles" "$@"
 CARGO_TARGET_DIR=$target/peers cargo build --locked --release --manifest-path benches/whole/peers/Cargo.toml
 echo "==> training"
