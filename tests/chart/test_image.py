@@ -132,7 +132,13 @@ def test_only_the_sidecar_reaches_the_wallet_and_the_mail_catcher():
 def test_the_program_takes_the_settings_of_the_compose_file():
     env = {**SERVICES["sidecar"]["environment"], "OTP_SIDECAR_LISTEN": "127.0.0.1:0", "OTP_SIDECAR_ADMIN_LISTEN": "127.0.0.1:0"}
     env |= {"OTP_SIDECAR_POLICIES": str(ROOT / "policies"), "OTP_SIDECAR_STATE": "redis://127.0.0.1:1/0"}
-    with subprocess.Popen([BINARY, "serve"], env=env, stderr=subprocess.PIPE, text=True) as process:
+    # What is mounted lies elsewhere here.
+    mounted = {target: source for source, target in (it.split(":")[:2] for it in SERVICES["sidecar"]["volumes"])}
+    token = env["OTP_SIDECAR_ADMIN_TOKEN_FILE"]
+    env["OTP_SIDECAR_ADMIN_TOKEN_FILE"] = str(ROOT / mounted[token])
+    with subprocess.Popen(
+        [BINARY, "serve"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         lines = []
         for line in process.stderr:
             lines.append(line)
