@@ -281,6 +281,28 @@ async fn more_than_ten_codes_a_minute_are_not_compared_for_one_person() {
 }
 
 #[tokio::test]
+async fn a_change_is_told_also_when_whoever_asked_hangs_up() {
+    let redis = RedisServer::start();
+    let world = World::with(&[], |start, _| start.redis(&redis)).await;
+    let body = r#"{"subject":"jane","purpose":"wallet_funding","by":"ada","reason":"hung up"}"#;
+    let request = format!(
+        "POST /-/locks/clear HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for _ in 0..20 {
+        let mut line = std::net::TcpStream::connect(world.sidecar.admin).unwrap();
+        std::io::Write::write_all(&mut line, request.as_bytes()).unwrap();
+    }
+    let all_are_told = async || {
+        let told = world.sidecar.metric("otp_sidecar_operations_total{operation=\"clear\"}").await;
+        let kept = world.get("/-/operations?subject=jane&limit=100").await;
+        told > 0.0 && told as usize == kept["operations"].as_array().unwrap().len()
+    };
+    until("each record of the store is told", PATIENCE, all_are_told).await;
+}
+
+#[tokio::test]
 async fn what_is_not_understood_is_refused_with_the_word_to_use_and_changes_nothing() {
     let world = World::start().await;
     let (_, _code) = world.lock("jane").await;
