@@ -99,6 +99,31 @@ pub enum Settled {
     Held,
 }
 
+/// Why somebody who asked for a call of operators was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminRefusal {
+    /// No admin token was presented, or not in a form that can be one.
+    Missing,
+    /// It was another one.
+    Wrong,
+    /// There is no admin token, so these calls are off.
+    Off,
+}
+
+impl AdminRefusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::Off];
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Wrong => "wrong",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -233,6 +258,13 @@ pub enum Event<'a> {
     Operated {
         /// What.
         intervention: &'a Intervention<'a>,
+    },
+    /// A call of operators was refused, because the admin token did not come with it.
+    AdminRefused {
+        /// Why.
+        reason: AdminRefusal,
+        /// Who asked.
+        peer: IpAddr,
     },
     /// Policies were loaded, or rejected.
     Reload {

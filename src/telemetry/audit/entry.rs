@@ -225,6 +225,7 @@ pub(super) fn of(event: &Event<'_>) -> Option<(Option<Timestamp>, What)> {
         | Event::VerifyFailed { .. }
         | Event::Locked { .. }
         | Event::LimitHit { .. }
+        | Event::AdminRefused { .. }
         | Event::Unsettled { .. } => return None,
     };
     Some((None, what))
