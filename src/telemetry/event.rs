@@ -62,11 +62,11 @@ pub struct Ruling<'a> {
 /// What an operator looked at or changed.
 #[derive(Debug)]
 pub struct Intervention<'a> {
-    /// When, on the store's clock.
-    pub at: Timestamp,
+    /// When, on the store's clock; `None` when the store did not tell.
+    pub at: Option<Timestamp>,
     /// The word: one of [`OPERATIONS`](super::label::OPERATIONS).
     pub operation: &'static str,
-    /// `changed` or `unchanged`; of an examined code, what was found.
+    /// `changed`, `unchanged`, or `unknown` when the store did not tell; of an examined code, what was found.
     pub result: &'static str,
     /// Who, as far as they say so.
     pub by: &'a str,

@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use super::{World, run};
-use crate::support::sidecar::Folder;
+use crate::support::sidecar::{Folder, PATIENCE};
+use crate::support::wait::until;
 
 /// The wallet answers on a thread of its own: one of the ways leads to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,7 +35,18 @@ async fn a_wrong_way_is_told_with_what_to_do() {
     list(&["--state", &state, "--policies", &policies, "--timeout", "1s"]).could_not("the store");
     world.admin(&["locks", "list"]).could_not("the store");
     let clear = ["locks", "clear", "--subject", "jane", "--purpose", "wallet_funding", "--reason", "x"];
-    world.admin(&clear).could_not("may have been made");
+    world.admin(&clear).could_not("the store");
+    world.redis.restart();
+    // Redis is there, takes what is asked, and says nothing.
+    until("the store is back", PATIENCE, async || {
+        world.sidecar.operator().get("/readyz").await.status == 200
+    })
+    .await;
+    world.redis.freeze();
+    let ended = world.admin(&clear);
+    ended.could_not("may have been made");
+    ended.could_not("otp-sidecar locks show --subject");
+    world.redis.thaw();
 }
 
 #[test]
