@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::deployment::{Deployment, plant};
-use super::program::Program;
+use crate::support::program::Program;
 
 const PENDING: &str = "{otp:03}:pending:wallet_funding";
 
@@ -19,13 +19,13 @@ async fn what_expiry_cannot_remove_is_removed_and_who_wanted_it_is_remembered() 
     // Long over, on a list that itself lives on.
     plant(&deployment.redis, PENDING, "1000", 3);
     let dry = deployment.asks(&sidecar, &["cleanup", "--dry-run", "--json"]).await;
-    assert_eq!(dry.code, Some(0), "{dry:#?}");
+    assert_eq!(dry.code, 0, "{dry:#?}");
     assert!(dry.json()["done"].is_null() && dry.json()["after"].is_null());
     assert_eq!(deployment.redis.ask::<u32>(&["ZCARD", PENDING]), 3);
 
     let arguments = ["cleanup", "--reason", "ticket 7", "--by", "ada"];
     let ran = deployment.asks(&sidecar, &[&arguments[..], &["--json"]].concat()).await;
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     let document = ran.json();
     assert_eq!(document["done"]["pendingRemoved"], 3, "{document:#}");
     assert_eq!(document["done"]["changed"], true);
@@ -33,7 +33,7 @@ async fn what_expiry_cannot_remove_is_removed_and_who_wanted_it_is_remembered() 
     assert_eq!(deployment.redis.ask::<u32>(&["ZCARD", PENDING]), 0);
 
     let again = deployment.asks(&sidecar, &arguments).await;
-    assert_eq!(again.code, Some(0));
+    assert_eq!(again.code, 0);
     assert!(again.out.contains("There was nothing else to remove."), "{}", again.out);
     assert!(again.out.contains("Expiry has removed "), "{}", again.out);
     let log = sidecar.lines().join("\n");
@@ -46,7 +46,7 @@ async fn people_and_locks_that_are_not_over_stay_also_without_a_sidecar() {
     plant(&deployment.redis, PENDING, super::deployment::FAR, 2);
     plant(&deployment.redis, "{otp:03}:locked:wallet_funding", "1000", 1);
     let ran = deployment.asks_state(&["cleanup", "--reason", "evening"]).await;
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     assert!(ran.out.contains("people on the list of locks whose time was over: 1"), "{}", ran.out);
     assert_eq!(deployment.redis.ask::<u32>(&["ZCARD", PENDING]), 2);
 }

@@ -2,8 +2,8 @@
 
 use otp_sidecar::lab::mailbox::Mailbox;
 
-use super::program::{Program, Ran};
 use crate::support::backend::Backend;
+use crate::support::program::{Program, Ran};
 use crate::support::redis::RedisServer;
 use crate::support::sidecar::{Folder, Sidecar, Start, mailbox, shipped_policies};
 

@@ -3,7 +3,7 @@
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
-use super::program::{Program, Ran, assert_golden, steady};
+use crate::support::program::{Program, Ran, assert_golden, steady};
 use crate::support::sidecar::Folder;
 use crate::support::smtp::{PASSWORD, SmtpServer};
 
@@ -22,7 +22,7 @@ fn test(url: &str, more: &[&str]) -> Ran {
 
 /// The step that failed, and everything that was said about it.
 fn failure(ran: &Ran) -> (String, String) {
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert_eq!(ran.code, 1, "{ran:#?}");
     let report = ran.json();
     assert_eq!(report["accepted"], false);
     assert_eq!(report["steps"].as_array().unwrap().last().unwrap()["result"], "failed");
@@ -50,7 +50,7 @@ fn a_mail_that_is_taken_is_told_step_by_step_with_the_id_of_the_relay() {
     {
         server.clear();
         let ran = test(&url(&server, scheme, port), &[]);
-        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:#?}");
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:#?}");
         assert_golden(golden, &steady(&ran.out));
         let mails = server.mails();
         assert_eq!(mails.len(), 1);
@@ -71,7 +71,7 @@ fn a_mail_that_is_taken_is_told_step_by_step_with_the_id_of_the_relay() {
 fn the_mail_of_a_purpose_can_be_sent_with_a_sample_code() {
     let server = SmtpServer::start();
     let ran = test(&url(&server, "smtp", "starttls"), &["--purpose", "wallet_funding"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     let mail = &server.mails()[0];
     assert_eq!(mail.header("subject"), Some("Your code to fund your wallet"));
     assert!(mail.parts()[0].2.lines().any(|line| line == "123456"));
@@ -125,7 +125,7 @@ fn a_failure_is_a_table_with_what_was_not_reached_and_what_the_relay_said() {
     let server = SmtpServer::start();
     server.mode("reject_auth", None);
     let ran = test(&url(&server, "smtp", "starttls"), &[]);
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code, 1);
     assert_golden("mail/refused-login.txt", &steady(&ran.out));
 }
 
@@ -141,7 +141,7 @@ fn a_relay_that_repeats_the_password_is_not_quoted() {
         server.mode(mode, None);
         for more in [&["--json"][..], &[]] {
             let ran = test(&url(&server, "smtp", "starttls"), more);
-            assert_eq!(ran.code, Some(1), "{mode}: {ran:#?}");
+            assert_eq!(ran.code, 1, "{mode}: {ran:#?}");
             for secret in [PASSWORD, "Y29ycmVjdCBob3JzZQ=="] {
                 assert!(!format!("{}{}", ran.out, ran.err).contains(secret), "{mode}: {ran:#?}");
             }
@@ -199,6 +199,6 @@ fn the_relay_is_named_as_for_serve_also_by_variables_and_files() {
         .env("OTP_SIDECAR_SMTP_FILE", folder.path().join("smtp"))
         .env("EMAIL_USER", "otp@wallet.example")
         .run();
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     assert_eq!(server.mails().len(), 1);
 }

@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use super::{assert_golden, root, run, run_with};
+use super::root;
+use crate::support::program::{Program, Ran, assert_golden, run};
+
+fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    Program::new(arguments).envs(variables).run()
+}
 
 const FOLDER: &str = "tests/data/cli/policy";
 

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{root, run};
+use super::root;
+use crate::support::program::run;
 use crate::support::smtp::python;
 
 const SCHEMA: &str = "policies/policy.schema.json";

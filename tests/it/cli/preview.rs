@@ -1,9 +1,9 @@
 //! `mail preview`: what the mail of a purpose says.
 
-use super::program::{Program, assert_golden, steady};
+use crate::support::program::{Program, assert_golden, steady};
 use crate::support::sidecar::Folder;
 
-fn preview(more: &[&str]) -> super::program::Ran {
+fn preview(more: &[&str]) -> crate::support::program::Ran {
     Program::new(&[&["mail", "preview"][..], more].concat()).run()
 }
 
@@ -16,7 +16,7 @@ fn the_shipped_mails_look_as_they_should_without_any_secret_set() {
         (&["wallet_funding", "--lock-notice"], "mail/lock-notice.txt"),
     ] {
         let ran = preview(arguments);
-        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:#?}");
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:#?}");
         assert_golden(golden, &steady(&ran.out));
     }
 }
@@ -29,7 +29,7 @@ fn everything_that_is_sent_can_be_seen_and_kept() {
     let folder = Folder::new();
     let path = folder.path().join("mail.eml");
     let ran = preview(&["wallet_funding", "--out", path.to_str().unwrap()]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     let raw = std::fs::read_to_string(path).unwrap();
     assert!(raw.contains("\r\n\r\n") && raw.contains("\r\n123456\r\n"), "{raw}");
     let json = preview(&["wallet_funding", "--json"]).json();

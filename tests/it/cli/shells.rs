@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::program::Program;
+use crate::support::program::Program;
 use crate::support::sidecar::Folder;
 
 /// What Bash completes, with the program's own script.
@@ -37,11 +37,11 @@ fn every_shell_gets_a_script_and_others_are_named() {
         [("bash", "complete -F"), ("zsh", "#compdef otp-sidecar"), ("fish", "complete -c otp-sidecar")]
     {
         let ran = Program::new(&["completions", shell]).run();
-        assert_eq!(ran.code, Some(0));
+        assert_eq!(ran.code, 0);
         assert!(ran.out.contains(mark), "{shell}");
     }
     let ran = Program::new(&["completions", "tcsh"]).run();
-    assert_eq!(ran.code, Some(2));
+    assert_eq!(ran.code, 2);
     assert!(ran.err.contains("bash, zsh, fish"), "{}", ran.err);
 }
 
@@ -50,7 +50,7 @@ fn every_command_has_a_manual_page_that_groff_takes_without_a_warning() {
     let folder = Folder::new();
     let pages = folder.path().join("man1");
     let ran = Program::new(&["man", "--out", pages.to_str().unwrap()]).run();
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&pages).unwrap() {
         let path = entry.unwrap().path();
@@ -75,7 +75,7 @@ fn every_command_has_a_manual_page_that_groff_takes_without_a_warning() {
 fn the_manual_page_of_a_command_has_its_examples_and_variables() {
     let folder = Folder::new();
     let ran = Program::new(&["man", "--out", folder.path().to_str().unwrap()]).run();
-    assert_eq!(ran.code, Some(0));
+    assert_eq!(ran.code, 0);
     let page = std::fs::read_to_string(folder.path().join("otp-sidecar-mail-test.1")).unwrap();
     for part in
         [".SH EXAMPLES", ".SH ENVIRONMENT", "OTP_SIDECAR_SMTP_FILE", "otp\\-sidecar mail test \\-\\-to"]

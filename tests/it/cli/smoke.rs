@@ -5,10 +5,10 @@ use otp_sidecar::lab::mailbox::Mailbox;
 use serde_json::{Value, json};
 
 use super::front::encrypted;
-use super::program::{Program, Ran, assert_golden, steady};
 use crate::support::authority::Authority;
 use crate::support::backend::{Backend, Mood};
 use crate::support::client::token;
+use crate::support::program::{Program, Ran, assert_golden, steady};
 use crate::support::sidecar::{Folder, Sidecar, next_code};
 
 const FUND: &str = "/api/wallet/fund";
@@ -54,7 +54,7 @@ fn step(report: &Value, name: &str) -> (String, String) {
 }
 
 fn assert_failed(ran: &Ran, name: &str, words: &[&str]) {
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert_eq!(ran.code, 1, "{ran:#?}");
     let report = ran.json();
     assert_eq!(report["passed"], false);
     let (result, told) = step(&report, name);
@@ -71,7 +71,7 @@ async fn a_wallet_that_works_passes_every_step() {
     let folder = Folder::new();
     let program = smoke(&format!("http://{}", sidecar.traffic), &folder, &[]);
     let ran = delivered(program, &mailbox, &folder).await;
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:#?}");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:#?}");
     assert_golden("smoke/passed.txt", &steady(&ran.out));
     assert_eq!(backend.balance(), 5_000);
     let funding = &backend.seen_at(FUND)[0];
@@ -89,7 +89,7 @@ async fn it_works_over_https_and_only_with_a_trusted_certificate() {
     let ca = ours.file();
     let program = smoke(&url, &folder, &["--ca", ca.to_str().unwrap(), "--json"]);
     let ran = delivered(program, &mailbox, &folder).await;
-    assert_eq!((ran.code, ran.json()["passed"].as_bool()), (Some(0), Some(true)), "{ran:#?}");
+    assert_eq!((ran.code, ran.json()["passed"].as_bool()), (0, Some(true)), "{ran:#?}");
     let ca = theirs.file();
     let ran = smoke(&url, &folder, &["--ca", ca.to_str().unwrap()]).finished().await;
     ran.assert_refused("no encrypted connection to localhost that can be trusted");
@@ -110,7 +110,7 @@ async fn the_command_finds_what_was_asked_for_in_its_environment_and_never_the_t
         .env("OTP_SIDECAR_TEST_TOKEN", token("ada", "ada@example.com"));
     let program = program.argument("--amount").argument("5000").argument("--code-command").argument(&command);
     let ran = delivered(program, &mailbox, &folder).await;
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     let told = std::fs::read_to_string(told).unwrap();
     for line in
         ["SMOKE_REFERENCE=FUND-00001\n", "SMOKE_PURPOSE=wallet_funding\n", "SMOKE_EMAIL=ada@example.com\n"]
@@ -251,7 +251,7 @@ async fn slow_answers_are_findings_only_when_asked_for() {
         gate.notify_one();
         folder.write("code", &next_code(&mailbox).await);
         let ran = running.await.unwrap();
-        assert_eq!((is_slow(&ran), ran.code), (found, Some(i32::from(found))), "{ran:#?}");
+        assert_eq!((is_slow(&ran), ran.code), (found, i32::from(found)), "{ran:#?}");
     }
 }
 

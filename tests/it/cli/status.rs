@@ -1,7 +1,7 @@
 //! `otp-sidecar status`.
 
 use super::deployment::{Deployment, FAR, findings, plant};
-use super::program::Program;
+use crate::support::program::Program;
 use crate::support::sidecar::{Folder, PATIENCE, changed};
 use crate::support::wait::until;
 
@@ -19,7 +19,7 @@ async fn a_deployment_that_is_well_is_told_in_one_screen() {
     })
     .await;
     let ran = deployment.asks(&sidecar, &["status"]).await;
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     for part in [
         concat!("sidecar   ", env!("CARGO_PKG_VERSION")),
         "policy    ",
@@ -53,11 +53,11 @@ async fn many_locked_and_pending_people_are_found_beyond_the_guides_thresholds_o
     plant(&deployment.redis, LOCKED, FAR, 100);
     plant(&deployment.redis, PENDING, FAR, 1_000);
     let ran = deployment.asks(&sidecar, &["status", "--json"]).await;
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     plant(&deployment.redis, "{otp:01}:locked:wallet_deduction", FAR, 1);
     plant(&deployment.redis, "{otp:02}:pending:wallet_funding", FAR, 1);
     let ran = deployment.asks(&sidecar, &["status", "--json"]).await;
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code, 1);
     assert_eq!(findings(&ran)[..2], ["many_locked", "many_pending"]);
     let text = deployment.asks(&sidecar, &["status"]).await;
     assert!(
@@ -74,7 +74,7 @@ async fn many_locked_and_pending_people_are_found_beyond_the_guides_thresholds_o
     let ran = deployment.asks_state(&["status", "--json"]).await;
     assert_eq!(
         (ran.code, &findings(&ran)[..2]),
-        (Some(1), &["many_locked".to_owned(), "many_pending".to_owned()][..])
+        (1, &["many_locked".to_owned(), "many_pending".to_owned()][..])
     );
     assert!(ran.json()["unknown"][0].as_str().unwrap().contains("only a sidecar knows"));
     assert!(ran.json()["email"].is_null());
@@ -84,7 +84,7 @@ async fn many_locked_and_pending_people_are_found_beyond_the_guides_thresholds_o
 async fn a_state_that_nobody_writes_counts_to_is_told() {
     let deployment = Deployment::new().await;
     let ran = deployment.asks_state(&["status", "--json"]).await;
-    assert_eq!((ran.code, &findings(&ran)[0]), (Some(1), &"nobody_counts".to_owned()));
+    assert_eq!((ran.code, &findings(&ran)[0]), (1, &"nobody_counts".to_owned()));
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_relay_that_is_down_is_found_with_what_to_do() {
     })
     .await;
     let ran = deployment.asks(&sidecar, &["status"]).await;
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code, 1);
     assert!(ran.out.contains("E-mail does not work (connect)"), "{}", ran.out);
     assert!(ran.out.contains("mail test --to ADDRESS") && ran.out.contains("OTPEmailServiceDown.md"));
     assert!(ran.out.contains("messages  1 waiting"), "{}", ran.out);
@@ -116,7 +116,7 @@ async fn a_rejected_policy_and_a_store_that_may_evict_are_found() {
     })
     .await;
     let ran = deployment.asks(&sidecar, &["status"]).await;
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code, 1);
     assert!(ran.out.contains("default.yaml") && ran.out.contains("policy_rejected since"), "{}", ran.out);
 }
 
@@ -126,7 +126,7 @@ async fn a_dead_redis_is_told_by_the_sidecar_and_stops_a_command_that_has_nothin
     let sidecar = deployment.start().ready();
     deployment.redis.kill();
     let ran = deployment.asks(&sidecar, &["status"]).await;
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert_eq!(ran.code, 1, "{ran:#?}");
     assert!(
         ran.out.contains("state     does not answer (") && ran.out.contains("OTPStoreErrors.md"),
         "{}",
@@ -159,8 +159,8 @@ async fn a_sidecar_with_its_state_in_memory_is_asked_too() {
     let deployment = Deployment::new().await;
     let sidecar = deployment.start().env("OTP_SIDECAR_STATE", "memory").ready();
     let ran = deployment.asks(&sidecar, &["status"]).await;
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(ran.code, 0, "{ran:#?}");
     assert!(ran.out.contains("state     memory, "), "{}", ran.out);
     let cleaned = deployment.asks(&sidecar, &["cleanup", "--reason", "evening"]).await;
-    assert_eq!(cleaned.code, Some(0), "{cleaned:#?}");
+    assert_eq!(cleaned.code, 0, "{cleaned:#?}");
 }

@@ -15,27 +15,27 @@ async fn a_wrong_way_is_told_with_what_to_do() {
     world.folder.write("wrong-token", "another token");
     let (wrong, policies, state) = (world.path("wrong-token"), world.path(""), world.redis.url());
     let list = |more: &[&str]| run(&[&["locks", "list"][..], more].concat(), &[], "");
-    list(&["--admin", &admin]).could_not("--admin-token-file");
-    list(&["--admin", &admin, "--admin-token-file", &wrong]).could_not("does not take this admin token");
-    list(&["--admin", &admin, "--admin-token-file", "/nowhere"]).could_not("/nowhere");
-    list(&["--admin", &traffic]).could_not("no admin listener of otp-sidecar");
-    list(&["--admin", "http://127.0.0.1:1"]).could_not("no sidecar answers at http://127.0.0.1:1");
-    list(&["--admin", "ftp://x"]).could_not("--admin:");
-    list(&["--state", "memory"]).could_not("inside the sidecar's process");
-    list(&["--state", "postgres://x"]).could_not("--state:");
-    list(&["--state", &state, "--policies", "/nowhere"]).could_not("/nowhere");
-    list(&["--state", &state, "--admin", &admin]).could_not("leave one of them out");
-    list(&["--state", &state, "--policies", &policies, "--code-keys", "k"]).could_not("--code-keys:");
-    list(&["--timeout", "soon"]).could_not("--timeout:");
+    list(&["--admin", &admin]).assert_refused("--admin-token-file");
+    list(&["--admin", &admin, "--admin-token-file", &wrong]).assert_refused("does not take this admin token");
+    list(&["--admin", &admin, "--admin-token-file", "/nowhere"]).assert_refused("/nowhere");
+    list(&["--admin", &traffic]).assert_refused("no admin listener of otp-sidecar");
+    list(&["--admin", "http://127.0.0.1:1"]).assert_refused("no sidecar answers at http://127.0.0.1:1");
+    list(&["--admin", "ftp://x"]).assert_refused("--admin:");
+    list(&["--state", "memory"]).assert_refused("inside the sidecar's process");
+    list(&["--state", "postgres://x"]).assert_refused("--state:");
+    list(&["--state", &state, "--policies", "/nowhere"]).assert_refused("/nowhere");
+    list(&["--state", &state, "--admin", &admin]).assert_refused("leave one of them out");
+    list(&["--state", &state, "--policies", &policies, "--code-keys", "k"]).assert_refused("--code-keys:");
+    list(&["--timeout", "soon"]).assert_refused("--timeout:");
     // Neither way is known.
     let nowhere = run(&["locks", "list"], &[("OTP_SIDECAR_ADMIN", "http://127.0.0.1:1")], "");
-    nowhere.could_not("--state redis://");
+    nowhere.assert_refused("--state redis://");
     assert!(nowhere.err.contains("--admin URL"), "{}", nowhere.err);
     world.redis.kill();
-    list(&["--state", &state, "--policies", &policies, "--timeout", "1s"]).could_not("the store");
-    world.admin(&["locks", "list"]).could_not("the store");
+    list(&["--state", &state, "--policies", &policies, "--timeout", "1s"]).assert_refused("the store");
+    world.admin(&["locks", "list"]).assert_refused("the store");
     let clear = ["locks", "clear", "--subject", "jane", "--purpose", "wallet_funding", "--reason", "x"];
-    world.admin(&clear).could_not("the store");
+    world.admin(&clear).assert_refused("the store");
     world.redis.restart();
     // Redis is there, takes what is asked, and says nothing.
     until("the store is back", PATIENCE, async || {
@@ -44,8 +44,8 @@ async fn a_wrong_way_is_told_with_what_to_do() {
     .await;
     world.redis.freeze();
     let ended = world.admin(&clear);
-    ended.could_not("may have been made");
-    ended.could_not("otp-sidecar locks show --subject");
+    ended.assert_refused("may have been made");
+    ended.assert_refused("otp-sidecar locks show --subject");
     world.redis.thaw();
 }
 
@@ -54,7 +54,7 @@ fn a_listener_that_says_nothing_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let ended = run(&["locks", "list", "--admin", &url, "--timeout", "200ms"], &[], "");
-    ended.could_not("no answer from");
+    ended.assert_refused("no answer from");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn what_cannot_be_meant_is_refused_and_changes_nothing() {
         (&["explain", "--subject", "a\nb"], "1 to 256"),
     ] {
         for ended in [world.admin(arguments), world.direct(arguments)] {
-            ended.could_not(word);
+            ended.assert_refused(word);
         }
     }
     let shown = world.admin(&["locks", "show", "--subject", "jane", "--json"]).json();
@@ -122,22 +122,23 @@ fn a_log_that_is_none_is_refused_by_its_name() {
         ("empty.jsonl", "no audit line"),
         ("other.jsonl", "no audit line"),
     ] {
-        run(&["explain", id, "--log", &path(name)], &[], "").could_not(word);
-        run(&["locks", "top", "--log", &path(name)], &[], "").could_not(word);
+        run(&["explain", id, "--log", &path(name)], &[], "").assert_refused(word);
+        run(&["locks", "top", "--log", &path(name)], &[], "").assert_refused(word);
     }
-    run(&["explain", "not-an-id", "--log", &path("empty.jsonl")], &[], "").could_not("32");
+    run(&["explain", "not-an-id", "--log", &path("empty.jsonl")], &[], "").assert_refused("32");
     let line =
         r#"{"v":1,"event":"process","time":"2026-11-22T15:07:00.000Z","result":"started","version":"0.1.0"}"#;
     folder.write("good.jsonl", line);
-    run(&["explain", id, "--log", &path("good.jsonl")], &[], "").could_not("another replica");
-    run(&["locks", "top", "--log", &path("good.jsonl"), "--since", "soon"], &[], "").could_not("--since");
+    run(&["explain", id, "--log", &path("good.jsonl")], &[], "").assert_refused("another replica");
+    run(&["locks", "top", "--log", &path("good.jsonl"), "--since", "soon"], &[], "")
+        .assert_refused("--since");
 }
 
 #[test]
 fn a_code_that_is_none_is_refused_without_repeating_it() {
     for input in ["", "12345x", "12345678901", "123456 654321"] {
         let ended = run(&["explain", "--subject", "jane", "--code-stdin"], &[], input);
-        ended.could_not("standard input has no code");
+        ended.assert_refused("standard input has no code");
         assert!(input.is_empty() || !ended.err.contains(input), "{}", ended.err);
     }
 }

@@ -97,5 +97,5 @@ async fn a_code_is_explained_both_ways_and_shown_nowhere() {
     let way = ["--state", &url, "--policies", &policies];
     let ended = run(&[&arguments[..], &way, &other_keys, &["--json"]].concat(), &[], &code);
     assert_eq!((ended.code, ended.json()["verdict"].as_str()), (1, Some("unknown_key")));
-    run(&[&arguments[..], &way].concat(), &[], &code).could_not("--code-keys-file");
+    run(&[&arguments[..], &way].concat(), &[], &code).assert_refused("--code-keys-file");
 }

@@ -128,7 +128,8 @@ async fn with_nobody_listening_the_state_of_the_environment_is_asked() {
     ];
     let listed = run(&["locks", "list", "--json"], &variables, "").json();
     assert_eq!(listed["locks"][0]["subject"], "jane");
-    run(&["locks", "list", "--admin", "http://127.0.0.1:1"], &variables, "").could_not("no sidecar answers");
+    run(&["locks", "list", "--admin", "http://127.0.0.1:1"], &variables, "")
+        .assert_refused("no sidecar answers");
 }
 
 #[tokio::test]

@@ -1,68 +1,26 @@
 //! The operator's commands as processes: against a running sidecar and straight at its Redis, with the same
 //! words either way.
-//!
-//! `UPDATE_GOLDEN=1` writes the expected texts under `tests/data/cli/operator` anew.
 
 mod bad_input;
 mod explain;
 mod locks;
 mod top;
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use otp_sidecar::lab::mailbox::Mailbox;
 use regex::Regex;
 
 use crate::support::backend::Backend;
 use crate::support::client::Client;
+use crate::support::program::{self, Program, Ran};
 use crate::support::redis::RedisServer;
 use crate::support::sidecar::{CODE_KEYS, Folder, Sidecar, Start, funded, mailbox, wrong};
 
 const TOKEN: &str = "the-admin-token-of-these-tests";
 
-/// How a command ended.
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no JSON: {}\n{}", self.out, self.err))
-    }
-
-    /// Could not run, and says why with this word.
-    fn could_not(&self, word: &str) {
-        assert_eq!((self.code, self.out.as_str()), (2, ""), "{}", self.err);
-        assert!(self.err.starts_with("error: ") && self.err.contains(word), "{word}: {}", self.err);
-    }
-}
-
-/// Runs the program with nothing of this environment.
-fn run(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Ended {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_otp-sidecar"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_clear()
-        .env("USER", "ada")
-        .env("HOSTNAME", "laptop")
-        .envs(variables.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that reads nothing may have ended already.
-    let _closed = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let said = child.wait_with_output().unwrap();
-    Ended {
-        code: said.status.code().unwrap(),
-        out: String::from_utf8(said.stdout).unwrap(),
-        err: String::from_utf8(said.stderr).unwrap(),
-    }
+/// Runs the program as ada on her laptop.
+fn run(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Ran {
+    let program = Program::new(arguments).env("USER", "ada").env("HOSTNAME", "laptop");
+    program.envs(variables).input(input).run()
 }
 
 /// A sidecar with Redis, and both ways to it.
@@ -102,22 +60,22 @@ impl World {
     }
 
     /// Asks the sidecar.
-    fn admin(&self, arguments: &[&str]) -> Ended {
+    fn admin(&self, arguments: &[&str]) -> Ran {
         self.admin_reading(arguments, "")
     }
 
-    fn admin_reading(&self, arguments: &[&str], input: &str) -> Ended {
+    fn admin_reading(&self, arguments: &[&str], input: &str) -> Ran {
         let (url, token) = (format!("http://{}", self.sidecar.admin), self.path("admin-token"));
         let way = ["--admin", &url, "--admin-token-file", &token];
         run(&[arguments, &way].concat(), &[], input)
     }
 
     /// Asks Redis.
-    fn direct(&self, arguments: &[&str]) -> Ended {
+    fn direct(&self, arguments: &[&str]) -> Ran {
         self.direct_reading(arguments, "")
     }
 
-    fn direct_reading(&self, arguments: &[&str], input: &str) -> Ended {
+    fn direct_reading(&self, arguments: &[&str], input: &str) -> Ran {
         let (url, policies) = (self.redis.url(), self.path(""));
         let way = ["--state", &url, "--policies", &policies, "--code-keys", CODE_KEYS];
         run(&[arguments, &way].concat(), &[], input)
@@ -159,11 +117,5 @@ fn stable(text: &str) -> String {
 
 /// Compares with `tests/data/cli/operator/<name>`.
 fn assert_golden(name: &str, text: &str) {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cli/operator").join(name);
-    let text = stable(text);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "{name} (UPDATE_GOLDEN=1 writes the new text)");
+    program::assert_golden(&format!("operator/{name}"), &stable(text));
 }

@@ -5,9 +5,9 @@ use http::{Method, StatusCode};
 use otp_sidecar::lab::mailbox::Mailbox;
 use serde_json::{Map, Value, json};
 
-use super::run;
 use crate::support::backend::{Backend, Mood};
 use crate::support::client::{Answer, Client};
+use crate::support::program::run;
 use crate::support::sidecar::{Folder, Sidecar, next_code, shipped_policies, wrong};
 
 const FUND: &str = "/api/wallet/fund";

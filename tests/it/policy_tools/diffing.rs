@@ -1,6 +1,7 @@
 //! `policy diff`.
 
-use super::{assert_golden, run};
+use super::assert_golden;
+use crate::support::program::run;
 use crate::support::sidecar::Folder;
 
 /// The shipped policy, and one that differs from it in many ways.

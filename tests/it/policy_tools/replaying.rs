@@ -7,10 +7,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use super::{DATA, assert_golden, run, run_with};
+use super::{DATA, assert_golden};
 use crate::support::audit::AuditFile;
 use crate::support::backend::Backend;
 use crate::support::client::Client;
+use crate::support::program::{Program, run};
 use crate::support::random::Random;
 use crate::support::sidecar::{Folder, PATIENCE, Start, mailbox, next_code};
 use crate::support::wait::until;
@@ -161,7 +162,8 @@ fn archives_pipes_and_logs_in_any_order_are_the_same_log() {
     let whole = replay(&[LOG], policy, &[]);
     let (packed, plain) = (packed.to_str().unwrap(), plain.to_str().unwrap());
     assert_eq!(replay(&[plain, packed], policy, &[]), whole);
-    let piped = run_with(&["policy", "replay", "--json", "--policy", policy, "--log", "-"], text.as_bytes());
+    let piped =
+        Program::new(&["policy", "replay", "--json", "--policy", policy, "--log", "-"]).input(text).run();
     assert_eq!((piped.code, serde_json::from_str::<Value>(&piped.out).unwrap()), whole);
     // An archive that was cut off counts as far as it goes.
     std::fs::write(folder.path().join("cut.gz"), &archive[..archive.len() / 2]).unwrap();
@@ -178,8 +180,9 @@ fn what_is_no_line_is_counted_and_passed_over() {
     let noise = format!(
         "{half}\n{text}\nnoise\n{long}\n{{\"v\":1,\"event\":\"operator\",\"time\":\"2026-01-17T10:00:00.000Z\"}}\n{half}"
     );
-    let ended =
-        run_with(&["policy", "replay", "--json", "--policy", "policies", "--log", "-"], noise.as_bytes());
+    let ended = Program::new(&["policy", "replay", "--json", "--policy", "policies", "--log", "-"])
+        .input(noise)
+        .run();
     let mut found: Value = serde_json::from_str(&ended.out).unwrap();
     let lines = found["lines"].take();
     assert_eq!((&lines["broken"], &lines["unknown"]), (&json!(4), &json!(1)));

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{DATA, assert_golden, run};
+use super::{DATA, assert_golden};
+use crate::support::program::run;
 use crate::support::sidecar::{Folder, changed};
 
 fn data(name: &str) -> String {

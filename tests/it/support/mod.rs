@@ -5,6 +5,7 @@ pub mod authority;
 pub mod backend;
 pub mod client;
 pub mod enforcer;
+pub mod program;
 pub mod prometheus;
 pub mod random;
 pub mod redis;

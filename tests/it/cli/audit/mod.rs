@@ -5,7 +5,7 @@ mod unsafe_targets;
 
 use serde_json::Value;
 
-use super::program::{Program, Ran};
+use crate::support::program::{Program, Ran};
 
 fn audit(target: &str, more: &[&str]) -> Program {
     Program::new(&[&["audit", "--target", target][..], more].concat())
@@ -24,7 +24,7 @@ fn checks(ran: &Ran) -> Vec<(String, String, String, String)> {
 
 /// Asserts that a check of this name failed, and that what was seen has this word.
 fn assert_fails(ran: &Ran, name: &str, word: &str) {
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert_eq!(ran.code, 1, "{ran:#?}");
     let all = checks(ran);
     let found =
         all.iter().find(|(_, check, ..)| check.contains(name)).unwrap_or_else(|| panic!("{name}: {all:#?}"));

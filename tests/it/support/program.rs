@@ -1,5 +1,8 @@
 //! The program, run to its end, and what it printed compared with golden files.
+//!
+//! `UPDATE_GOLDEN=1` writes the expected texts under `tests/data/cli` anew.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -7,42 +10,68 @@ use regex::Regex;
 use serde_json::Value;
 
 /// One run of a command.
-pub struct Program(Command);
+pub struct Program {
+    command: Command,
+    input: Vec<u8>,
+}
 
 /// How it ended.
 #[derive(Debug)]
 pub struct Ran {
-    pub code: Option<i32>,
+    pub code: i32,
     pub out: String,
     pub err: String,
+}
+
+/// Runs `otp-sidecar` with these arguments, in the repository, without variables of its own.
+pub fn run(arguments: &[&str]) -> Ran {
+    Program::new(arguments).run()
 }
 
 impl Program {
     /// `otp-sidecar` with these arguments, in the repository, without variables of its own.
     pub fn new(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_otp-sidecar"));
-        command.args(arguments).env_clear().stdin(Stdio::null()).current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(arguments).env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        Self(command)
+        Self { command, input: Vec::new() }
     }
 
     pub fn argument(mut self, argument: &str) -> Self {
-        self.0.arg(argument);
+        self.command.arg(argument);
         self
     }
 
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
-        self.0.env(name, value);
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn envs(mut self, variables: &[(&str, &str)]) -> Self {
+        self.command.envs(variables.iter().copied());
+        self
+    }
+
+    /// Gives it something on its standard input.
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
         self
     }
 
     /// Runs it.
     pub fn run(mut self) -> Ran {
-        let output = self.0.output().expect("the program runs");
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("the program runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // On a thread of its own: it may print before it has read everything, or end without reading.
+        let writer = std::thread::spawn(move || stdin.write_all(&self.input).is_ok());
+        let output = child.wait_with_output().expect("the program ends");
+        writer.join().expect("the input is written");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let code = output.status.code().expect("it ends by itself");
+        Ran { code, out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// Runs it while the servers of the test go on.
@@ -57,11 +86,14 @@ impl Ran {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
-    /// Asserts that it ended with 2 and this on standard error, and printed nothing else.
-    pub fn assert_refused(&self, expected: &str) {
-        assert_eq!(self.code, Some(2), "{self:#?}");
-        assert!(self.err.contains(expected), "{expected:?} is not in {}", self.err);
-        assert_eq!(self.out, "");
+    /// Asserts that it ended with 2 and an error with this word on standard error, and printed nothing else.
+    pub fn assert_refused(&self, word: &str) {
+        assert_eq!((self.code, self.out.as_str()), (2, ""), "{self:#?}");
+        assert!(
+            self.err.starts_with("error: ") && self.err.contains(word),
+            "{word:?} is not in {}",
+            self.err
+        );
     }
 }
 
