@@ -14,6 +14,7 @@ pub mod admin;
 pub mod connection;
 pub mod listener;
 mod io;
+mod patience;
 mod places;
 
 #[cfg(test)]
