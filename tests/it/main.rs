@@ -38,6 +38,7 @@ mod operating;
 mod operations;
 mod operator;
 mod other_methods;
+mod pgo;
 mod policy_tools;
 mod races;
 mod reload;
