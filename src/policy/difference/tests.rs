@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Difference, differences};
 use crate::policy::compile::{Resolver, compile};
-use crate::policy::document::SourceFile;
 use crate::policy::snapshot::PolicySnapshot;
+use crate::policy::source::SourceFile;
 
 const POLICY: &str = include_str!("../../../policies/default.yaml");
 

@@ -6,8 +6,8 @@ use super::read::read;
 use super::run::{Outcome, run};
 use crate::policy::compile::{Resolver, compile};
 use crate::policy::diagnostic::Diagnostics;
-use crate::policy::document::SourceFile;
 use crate::policy::snapshot::PolicySnapshot;
+use crate::policy::source::SourceFile;
 
 const POLICY: &str = include_str!("../../../policies/default.yaml");
 
