@@ -28,8 +28,9 @@ use tokio::time::{Instant, Sleep};
 
 use super::Handler;
 use super::io::{Activity, ClientIo};
-use super::listener::{ListenerSettings, Phase, PhaseCell};
+use super::phase::{Phase, PhaseCell};
 use super::places::Place;
+use super::settings::ListenerSettings;
 use crate::proxy::body::{Body, BodyError};
 use crate::proxy::upgrade::Tunnel;
 

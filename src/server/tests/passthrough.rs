@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::support::*;
 use crate::proxy::upstream::Target;
-use crate::server::listener::ListenerSettings;
+use crate::server::settings::ListenerSettings;
 
 #[tokio::test]
 async fn a_request_and_its_answer_pass() {
