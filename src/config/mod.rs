@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::delivery::target::SmtpTarget;
 use crate::domain::keyring::KeyId;
-use crate::proxy::upstream::Target;
+use crate::proxy::target::Target;
 use crate::telemetry::audit::settings::AuditSettings;
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;

@@ -31,7 +31,8 @@ use super::io::{Activity, ClientIo};
 use super::phase::{Phase, PhaseCell};
 use super::places::Place;
 use super::settings::ListenerSettings;
-use crate::proxy::body::{Body, BodyError};
+use crate::proxy::body::Body;
+use crate::proxy::failure::BodyError;
 use crate::proxy::upgrade::Tunnel;
 
 /// How long a closed connection is read on, so that the client gets to see the last answer: closing

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::support::*;
-use crate::proxy::upstream::Target;
+use crate::proxy::target::Target;
 use crate::server::settings::ListenerSettings;
 
 #[tokio::test]
