@@ -11,6 +11,7 @@ pub mod context;
 pub mod guard;
 pub mod handle;
 pub mod issue;
+pub mod known;
 pub mod respond;
 pub mod send;
 pub mod verify;
