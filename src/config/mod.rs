@@ -6,6 +6,7 @@ pub mod audit;
 pub mod duration;
 pub mod flags;
 pub mod mail;
+pub mod problems;
 pub mod secret;
 pub mod target;
 
