@@ -8,14 +8,12 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use zeroize::Zeroizing;
 
+use super::problems::FlagProblem;
 use super::secret::{self, CodeKeys};
 use super::{StateTarget, duration, target};
 
 /// Where the admin listener is when nobody says so.
 pub const ADMIN: &str = "http://127.0.0.1:9145";
-
-/// A flag that is wrong: its name without the dashes, and a sentence.
-pub type FlagProblem = (String, String);
 
 /// Where state is kept.
 #[derive(Debug, Default, Args)]

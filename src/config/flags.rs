@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::access::{FlagProblem, KeyFlags, StateFlags};
+use super::access::{KeyFlags, StateFlags};
 use super::audit::AuditFlags;
 use super::mail::MailFlags;
+use super::problems::Problems;
 use super::secret::CodeKeys;
 use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
@@ -123,20 +124,6 @@ impl ServeFlags {
     }
 }
 
-/// Collects what is wrong, so that all of it is told at once.
-#[derive(Default)]
-pub(super) struct Problems(pub(super) Vec<String>);
-
-impl Problems {
-    pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
-    }
-
-    pub(super) fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
-        result.map_err(|(flag, problem)| self.0.push(format!("--{flag}: {problem}"))).ok()
-    }
-}
-
 impl ServeFlags {
     /// Checks every flag. `env` reads other environment variables (`EMAIL_USER`, `EMAIL_PASS`, `OTEL_*`).
     ///
@@ -173,7 +160,7 @@ impl ServeFlags {
         .map(|(flag, text)| p.take(flag, duration::duration(text)));
         let max_body = p.take("max-body", duration::size(&self.max_body));
         let log = p.take("log", log_format(&self.log));
-        let audit = self.audit.check(|flag, problem| p.0.push(format!("--{flag}: {problem}")));
+        let audit = self.audit.check(p);
         let max_connections = p.take(
             "max-connections",
             if self.max_connections > 0 {

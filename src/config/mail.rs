@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Mail;
 use super::access::either;
-use super::flags::Problems;
+use super::problems::Problems;
 use crate::delivery::target::{SmtpTarget, parse_smtp};
 
 /// The relay and the sender, as `serve` and `mail test` take them.

@@ -28,10 +28,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::Handler;
 use super::io::{Activity, ClientIo};
-use super::listener::{ListenerSettings, Phase, PhaseCell};
 use super::patience::{Patience, Verdict};
+use super::phase::{Phase, PhaseCell};
 use super::places::{Place, Stay};
-use crate::proxy::body::{Body, BodyError};
+use super::settings::ListenerSettings;
+use crate::proxy::body::Body;
+use crate::proxy::failure::BodyError;
 use crate::proxy::upgrade::Tunnel;
 
 /// How long a closed connection is read on, so that the client gets to see the last answer: closing

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::io::Activity;
-use super::listener::ListenerSettings;
+use super::settings::ListenerSettings;
 
 /// What the timer found.
 pub(super) enum Verdict {

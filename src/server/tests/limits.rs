@@ -12,7 +12,7 @@ use super::support::*;
 use crate::proxy::body::{Body, CollectError, collect};
 use crate::proxy::forward::Care;
 use crate::server::Handler;
-use crate::server::listener::ListenerSettings;
+use crate::server::settings::ListenerSettings;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\n\r\n";
 
