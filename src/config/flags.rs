@@ -26,7 +26,7 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_ADMIN_LISTEN", default_value = "127.0.0.1:9145", value_name = "ADDR")]
     pub admin_listen: String,
 
-    /// A file with the admin token. Without it, admin calls that show or change state are off.
+    /// A file with the admin token, at least 16 characters (openssl rand -hex 24). Without it, admin calls that show or change state are off.
     #[arg(long, env = "OTP_SIDECAR_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 
@@ -137,8 +137,7 @@ impl ServeFlags {
         let admin_token = self
             .admin_token_file
             .as_deref()
-            .and_then(|path| p.take("admin-token-file", secret::from_file(path)))
-            .map(AdminToken::new);
+            .and_then(|path| p.take("admin-token-file", secret::from_file(path).and_then(AdminToken::new)));
         let upstream = p.take(
             "upstream",
             self.upstream.as_deref().map_or_else(

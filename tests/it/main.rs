@@ -10,6 +10,7 @@
 
 mod support;
 
+mod admin_token;
 mod alerting;
 mod api;
 mod architecture;
