@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::access::{FlagProblem, KeyFlags, StateFlags};
+use super::access::{KeyFlags, StateFlags};
 use super::audit::AuditFlags;
 use super::mail::MailFlags;
 use super::secret::CodeKeys;
+use super::typed::{FlagProblem, Typed};
 use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
@@ -105,6 +106,7 @@ impl ServeFlags {
             policies,
             state: StateFlags::default(),
             mail: MailFlags {
+                typed: Typed::default(),
                 smtp: Some(smtp),
                 smtp_file: None,
                 mail_from: Some(text("otp@wallet.example")),

@@ -8,6 +8,7 @@ pub mod flags;
 pub mod mail;
 pub mod secret;
 pub mod target;
+pub mod typed;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ use crate::reload::source::Source;
 #[derive(Debug, Clone, Args)]
 pub(super) struct SetFlags {
     /// A file, or a folder of *.yaml with an optional templates/.
-    #[arg(default_value = "policies", value_name = "PATH")]
+    #[arg(env = "OTP_SIDECAR_POLICIES", default_value = "policies", value_name = "PATH")]
     pub(super) path: PathBuf,
 
     /// Take a key that cannot be read for an error, as serve does.
