@@ -69,10 +69,7 @@ pub(super) fn container(settings: &Settings, backend: u16) -> Value {
             "seccompProfile": { "type": "RuntimeDefault" },
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
-            { "name": POLICIES, "mountPath": POLICIES_PATH, "readOnly": true },
-            { "name": SECRETS, "mountPath": SECRETS_PATH, "readOnly": true },
-        ],
+        "volumeMounts": mounts(settings),
     });
     if settings.is_native {
         container["restartPolicy"] = "Always".into();
@@ -84,14 +81,16 @@ pub(super) fn container(settings: &Settings, backend: u16) -> Value {
 
 /// What `serve` alone needs. What other commands in the container need too is in its environment.
 fn args(settings: &Settings, backend: u16) -> Vec<String> {
-    vec![
+    let mut args = vec![
         "serve".to_owned(),
         format!("--listen=0.0.0.0:{}", settings.listen_port),
         format!("--admin-listen=0.0.0.0:{}", settings.admin_port),
         format!("--upstream=http://127.0.0.1:{backend}"),
         format!("--drain={DRAIN}s"),
         "--log=json".to_owned(),
-    ]
+    ];
+    args.extend(settings.audit.iter().map(|audit| format!("--audit={audit}")));
+    args
 }
 
 /// What a flag takes as a file: the variable of the flag, and the file, which is also the key in the Secret.
@@ -120,6 +119,17 @@ fn env(settings: &Settings) -> Vec<Value> {
     let jwt = json!({ "secretKeyRef": { "name": settings.secret, "key": "jwt-secret" } });
     env.push(json!({ "name": "JWT_SECRET", "valueFrom": jwt }));
     env
+}
+
+fn mounts(settings: &Settings) -> Vec<Value> {
+    let mut mounts = vec![
+        json!({ "name": POLICIES, "mountPath": POLICIES_PATH, "readOnly": true }),
+        json!({ "name": SECRETS, "mountPath": SECRETS_PATH, "readOnly": true }),
+    ];
+    if let (Some(volume), Some(folder)) = (&settings.audit_volume, settings.audit_folder()) {
+        mounts.push(json!({ "name": volume, "mountPath": folder }));
+    }
+    mounts
 }
 
 fn probe(settings: &Settings, period: u64, failures: u64) -> Value {
