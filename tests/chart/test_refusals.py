@@ -111,7 +111,16 @@ CASES = {
     "one port for two": (ALONE, {"ports": {"admin": 7145}}, "the same port"),
     "the wallet on the sidecar's port": (ALONE, {"upstream": {"port": 7145}}, "containers of a pod share their ports"),
     "the wallet on the admin port": (ALONE, {"upstream": {"port": 9145}}, "containers of a pod share their ports"),
-    "a socket that hides a folder": (ALONE, {"upstream": {"socket": "/run/wallet.sock"}}, "a folder of its own"),
+    "a socket that hides a folder": (
+        ALONE,
+        {"upstream": {"socket": "/run/wallet.sock"}, "pod": {"securityContext": {"fsGroup": 65532}}},
+        "a folder of its own",
+    ),
+    "a socket that the sidecar may not open": (
+        ALONE,
+        {"upstream": {"socket": "/run/wallet/wallet.sock"}},
+        "the sidecar may not open the socket",
+    ),
     "a mount that never changes": (
         ALONE,
         {

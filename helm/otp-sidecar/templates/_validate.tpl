@@ -162,6 +162,10 @@
 {{- if and $v.upstream.socket (has (dir $v.upstream.socket) (list "/" "/tmp" "/etc" "/run" "/var/run")) -}}
 {{- $wrong = append $wrong (printf "upstream.socket: %s would become a volume and hide what the image has there: use a folder of its own, such as /run/wallet/wallet.sock" (dir $v.upstream.socket)) -}}
 {{- end -}}
+{{- $sameUser := and $v.wallet.securityContext.runAsUser (eq (toString $v.wallet.securityContext.runAsUser) (toString $v.securityContext.runAsUser)) -}}
+{{- if and $v.upstream.socket $v.wallet.image.repository (not $v.pod.securityContext.fsGroup) (not $sameUser) -}}
+{{- $wrong = append $wrong "upstream.socket: wallet and sidecar are different users, so the sidecar may not open the socket: set pod.securityContext.fsGroup, such as 65532, and let the wallet make it with umask 007" -}}
+{{- end -}}
 {{- range $v.extraVolumeMounts -}}
 {{- if or .subPath .subPathExpr -}}
 {{- $wrong = append $wrong (printf "extraVolumeMounts: %s is mounted with subPath, which Kubernetes never updates: a change would not arrive. Mount the folder" .mountPath) -}}
