@@ -9,6 +9,7 @@ pub mod mail;
 pub mod problems;
 pub mod secret;
 pub mod target;
+pub mod typed;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

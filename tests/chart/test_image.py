@@ -122,6 +122,8 @@ def test_only_the_sidecar_reaches_the_wallet_and_the_mail_catcher():
     sidecar = SERVICES["sidecar"]
     for name in ("wallet", "mail"):
         assert SERVICES[name]["network_mode"] == "service:sidecar" and "ports" not in SERVICES[name]
+        # Said, since not every compose starts the owner of a network first.
+        assert SERVICES[name]["depends_on"]["sidecar"] == {"condition": "service_started", "restart": True}
     env = SERVICES["wallet"]["environment"]
     assert sidecar["environment"]["OTP_SIDECAR_UPSTREAM"] == f"http://{env['HOST']}:{env['PORT']}"
     assert SERVICES["mail"]["environment"]["MP_SMTP_BIND_ADDR"] in sidecar["environment"]["OTP_SIDECAR_SMTP"]

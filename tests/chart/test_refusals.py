@@ -40,10 +40,22 @@ CASES = {
         {"mail": {"from": "otp@example.com", "url": "smtp://otp:hunter2@relay:587"}},
         "mail.url holds a user or a password",
     ),
-    "a secret as a variable": (ALONE, {"extraEnv": [{"name": "JWT_SECRET", "value": "hunter2"}]}, "extraEnv: JWT_SECRET"),
+    "a secret as a variable": (ALONE, {"extraEnv": [{"name": "EMAIL_PASS", "value": "hunter2"}]}, "extraEnv: EMAIL_PASS"),
     "a password as a variable": (ALONE, {"extraEnv": [{"name": "DB_PASSWORD", "value": "hunter2"}]}, "DB_PASSWORD"),
     "a secret as a flag": (ALONE, {"extraArgs": ["--code-keys=k1:hunter2"]}, "extraArgs: --code-keys may hold a secret"),
     "a flag of the chart": (ALONE, {"extraArgs": ["--policies=/x"]}, "extraArgs: --policies is set by the chart"),
+    "a sender that other commands would not know": (ALONE, {"extraArgs": ["--mail-from=a@b.example"]}, "--mail-from is set by the chart"),
+    "a setting of the chart as a flag": (ALONE, {"extraArgs": ["--max-body=1MiB"]}, "--max-body is set by the chart"),
+    "a variable of the chart": (
+        ALONE,
+        {"extraEnv": [{"name": "OTP_SIDECAR_MAIL_FROM", "value": "a@b.example"}]},
+        "OTP_SIDECAR_MAIL_FROM is set already",
+    ),
+    "a variable twice": (
+        ALONE,
+        {"secretEnv": [{"env": "JWT_SECRET", "secret": "s", "key": "k"}]},
+        "JWT_SECRET is set already",
+    ),
     "no relay": (merged(WALLET, {"jwt": LEAST["jwt"]}), {"mail": {"from": "a@example.com"}}, "where codes leave (none)"),
     "two relays": (ALONE, {"mail": {"url": "smtp://relay:587"}}, "mail.url, mail.secret.name"),
     "no sender": (ALONE, {"mail": {"from": ""}}, "mail.from: who sends the mails?"),
@@ -99,7 +111,16 @@ CASES = {
     "one port for two": (ALONE, {"ports": {"admin": 7145}}, "the same port"),
     "the wallet on the sidecar's port": (ALONE, {"upstream": {"port": 7145}}, "containers of a pod share their ports"),
     "the wallet on the admin port": (ALONE, {"upstream": {"port": 9145}}, "containers of a pod share their ports"),
-    "a socket that hides a folder": (ALONE, {"upstream": {"socket": "/run/wallet.sock"}}, "a folder of its own"),
+    "a socket that hides a folder": (
+        ALONE,
+        {"upstream": {"socket": "/run/wallet.sock"}, "pod": {"securityContext": {"fsGroup": 65532}}},
+        "a folder of its own",
+    ),
+    "a socket that the sidecar may not open": (
+        ALONE,
+        {"upstream": {"socket": "/run/wallet/wallet.sock"}},
+        "the sidecar may not open the socket",
+    ),
     "a mount that never changes": (
         ALONE,
         {

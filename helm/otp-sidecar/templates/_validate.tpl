@@ -55,9 +55,17 @@
 {{- range $v.extraArgs -}}
 {{- if regexMatch "^--(state|smtp|code-keys)(=|$)" . -}}
 {{- $wrong = append $wrong (printf "extraArgs: %s may hold a secret and shows in every list of processes: set state, mail or codeKeys instead" (first (splitList "=" .))) -}}
-{{- else if regexMatch "^--(listen|admin-listen|upstream|policies|drain)(=|$)" . -}}
-{{- $wrong = append $wrong (printf "extraArgs: %s is set by the chart: set ports, upstream, policies or termination.drain instead" (first (splitList "=" .))) -}}
+{{- else if regexMatch "^--(listen|admin-listen|upstream|policies|drain|mail-from|log|audit|(state|smtp|code-keys|admin-token)-file|(store-deadline|upstream-timeout|connect-timeout|header-timeout|max-connections|max-body))(=|$)" . -}}
+{{- $wrong = append $wrong (printf "extraArgs: %s is set by the chart: set ports, upstream, policies, mail, settings, the secrets or termination.drain instead" (first (splitList "=" .))) -}}
 {{- end -}}
+{{- end -}}
+{{- $given := list -}}
+{{- range concat (include "otp-sidecar.ownEnv" . | fromYamlArray) $v.secretEnv $v.extraEnv -}}
+{{- $name := .env | default .name -}}
+{{- if has $name $given -}}
+{{- $wrong = append $wrong (printf "extraEnv, secretEnv: %s is set already, and the last one would count: set the value that it comes from (values.yaml), and leave it out" $name) -}}
+{{- end -}}
+{{- $given = append $given $name -}}
 {{- end -}}
 {{- $relays := list -}}
 {{- if $v.mail.url -}}{{- $relays = append $relays "mail.url" -}}{{- end -}}
@@ -153,6 +161,10 @@
 {{- end -}}
 {{- if and $v.upstream.socket (has (dir $v.upstream.socket) (list "/" "/tmp" "/etc" "/run" "/var/run")) -}}
 {{- $wrong = append $wrong (printf "upstream.socket: %s would become a volume and hide what the image has there: use a folder of its own, such as /run/wallet/wallet.sock" (dir $v.upstream.socket)) -}}
+{{- end -}}
+{{- $sameUser := and $v.wallet.securityContext.runAsUser (eq (toString $v.wallet.securityContext.runAsUser) (toString $v.securityContext.runAsUser)) -}}
+{{- if and $v.upstream.socket $v.wallet.image.repository (not $v.pod.securityContext.fsGroup) (not $sameUser) -}}
+{{- $wrong = append $wrong "upstream.socket: wallet and sidecar are different users, so the sidecar may not open the socket: set pod.securityContext.fsGroup, such as 65532, and let the wallet make it with umask 007" -}}
 {{- end -}}
 {{- range $v.extraVolumeMounts -}}
 {{- if or .subPath .subPathExpr -}}
