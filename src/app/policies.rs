@@ -22,6 +22,22 @@ use crate::telemetry::event::Event;
 use crate::telemetry::metrics::{KnownLabels, KnownRoute};
 use crate::telemetry::recorder::Telemetry;
 
+/// Writes a log line of this level about one problem of a policy.
+macro_rules! tell {
+    ($level:ident, $problem:expr, $message:literal) => {{
+        let problem: &Diagnostic = $problem;
+        tracing::$level!(
+            code = problem.code.as_str(),
+            file = problem.file,
+            line = problem.at.map(|at| at.line),
+            column = problem.at.map(|at| at.column),
+            problem = problem.message,
+            advice = problem.advice,
+            $message
+        );
+    }};
+}
+
 /// The policies of one sidecar.
 pub struct Policies {
     handle: PolicyHandle,
@@ -122,16 +138,7 @@ impl Subscriber for Switch {
         let Status { hash, routes, at, error, problems } = &report.status;
         note(&self.telemetry, hash, *routes, error.as_deref(), *at);
         for problem in problems.iter() {
-            let (line, column) = place(problem);
-            tracing::error!(
-                code = problem.code.as_str(),
-                file = problem.file,
-                line,
-                column,
-                problem = problem.message,
-                advice = problem.advice,
-                "the policy is wrong"
-            );
+            tell!(error, problem, "the policy is wrong");
         }
     }
 }
@@ -154,21 +161,8 @@ fn note(
 
 fn warn(warnings: &Diagnostics) {
     for warning in warnings.iter() {
-        let (line, column) = place(warning);
-        tracing::warn!(
-            code = warning.code.as_str(),
-            file = warning.file,
-            line,
-            column,
-            problem = warning.message,
-            advice = warning.advice,
-            "the policy is legal but unwise"
-        );
+        tell!(warn, warning, "the policy is legal but unwise");
     }
-}
-
-fn place(diagnostic: &Diagnostic) -> (Option<u32>, Option<u32>) {
-    (diagnostic.at.map(|at| at.line), diagnostic.at.map(|at| at.column))
 }
 
 fn known_labels(snapshot: &PolicySnapshot) -> KnownLabels {

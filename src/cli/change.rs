@@ -1,13 +1,19 @@
-//! Who changes something, and why: what every command that changes state must be told.
+//! A change: who asks for it and why, what is asked, and what came of it. What every command that changes state has in
+//! common.
+
+use std::io;
 
 use clap::Args;
 use serde_json::Value;
 
 use super::argument;
+use super::client::{Client, wait_for};
+use super::output::{OutputFlags, Screen};
+use crate::config::access::AccessFlags;
 
 /// Who and why.
 #[derive(Debug, Args)]
-pub(super) struct ChangeFlags {
+struct WhoFlags {
     /// Why: one line, such as a ticket. It is kept with the change; write no codes or addresses into it.
     #[arg(long, value_name = "TEXT", value_parser = argument::note)]
     reason: String,
@@ -17,25 +23,57 @@ pub(super) struct ChangeFlags {
     by: Option<String>,
 }
 
-impl ChangeFlags {
-    /// For a command with flags of its own for both.
-    pub(super) fn new(reason: String, by: Option<String>) -> Self {
-        Self { reason, by }
-    }
+/// What a command that changes state must be told, beside what it is to change.
+#[derive(Debug, Args)]
+pub(super) struct ChangeFlags {
+    #[command(flatten)]
+    who: WhoFlags,
+    #[command(flatten)]
+    output: OutputFlags,
+    #[command(flatten)]
+    access: AccessFlags,
+}
 
-    /// Adds both to a request.
-    pub(super) fn add_to(self, request: &mut Value) {
-        let by = self.by.unwrap_or_else(|| someone(&|name| std::env::var(name).ok()));
-        if let Some(fields) = request.as_object_mut() {
-            fields.insert("reason".to_owned(), Value::from(self.reason));
-            fields.insert("by".to_owned(), Value::from(by));
+impl ChangeFlags {
+    /// Asks for a change at this path of the API, prints what came of it, and returns that too: the document as it
+    /// is for programs, or what `print` makes of it for people.
+    ///
+    /// # Errors
+    /// When nobody could be asked, or the change was refused.
+    pub(super) fn ask(
+        self,
+        path: &str,
+        mut request: Value,
+        print: impl FnOnce(&mut Screen, &Value) -> io::Result<()>,
+    ) -> anyhow::Result<Value> {
+        sign(&mut request, self.who.reason, self.who.by);
+        let done = wait_for(async {
+            let client = Client::reach(self.access).await?;
+            client.post(path, &request).await
+        })?;
+        let mut screen = Screen::new(self.output);
+        if screen.is_json() {
+            screen.json(&done)?;
+        } else {
+            print(&mut screen, &done)?;
         }
+        screen.flush()?;
+        Ok(done)
+    }
+}
+
+/// Adds to a request why it is made and by whom: this system's user, unless somebody is named.
+pub(super) fn sign(request: &mut Value, reason: String, by: Option<String>) {
+    let by = by.unwrap_or_else(|| someone(&|name| std::env::var(name).ok()));
+    if let Some(fields) = request.as_object_mut() {
+        fields.insert("reason".to_owned(), Value::from(reason));
+        fields.insert("by".to_owned(), Value::from(by));
     }
 }
 
 /// `ada on laptop`, as far as the environment tells. It is a hint and no proof: whoever has the admin
 /// token may say anything.
-pub(super) fn someone(env: &dyn Fn(&str) -> Option<String>) -> String {
+fn someone(env: &dyn Fn(&str) -> Option<String>) -> String {
     let known = |names: &[&str]| {
         let found = names.iter().find_map(|name| env(name).filter(|value| !value.trim().is_empty()));
         found.map(|value| value.chars().filter(|c| !c.is_control()).take(64).collect::<String>())

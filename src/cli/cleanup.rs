@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::argument;
-use super::change::ChangeFlags;
+use super::change::sign;
 use super::client::{Client, wait_for};
 use super::document::{flag, list, number, text};
 use super::ending::Ending;
@@ -63,7 +63,7 @@ pub(super) fn run(flags: CleanupFlags) -> anyhow::Result<Ending> {
     let CleanupFlags { dry_run, reason, by, output, access } = flags;
     let mut request = json!({});
     // Without a reason it is a dry run, and the request is not sent.
-    ChangeFlags::new(reason.unwrap_or_default(), by).add_to(&mut request);
+    sign(&mut request, reason.unwrap_or_default(), by);
     let done = wait_for(async {
         let client = Client::reach(access).await?;
         let before = client.get("/-/inventory", &[]).await?;

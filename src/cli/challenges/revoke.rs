@@ -5,11 +5,9 @@ use serde_json::{Value, json};
 
 use crate::cli::argument;
 use crate::cli::change::ChangeFlags;
-use crate::cli::client::{Client, wait_for};
 use crate::cli::document::text;
 use crate::cli::ending::Ending;
-use crate::cli::output::{OutputFlags, Screen, visible};
-use crate::config::access::AccessFlags;
+use crate::cli::output::visible;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -33,15 +31,11 @@ pub(super) struct RevokeFlags {
     reference: Option<String>,
     #[command(flatten)]
     change: ChangeFlags,
-    #[command(flatten)]
-    output: OutputFlags,
-    #[command(flatten)]
-    access: AccessFlags,
 }
 
 /// Revokes a challenge, and says what became of it.
 pub(super) fn run(flags: RevokeFlags) -> anyhow::Result<Ending> {
-    let RevokeFlags { subject, purpose, reference, change, output, access } = flags;
+    let RevokeFlags { subject, purpose, reference, change } = flags;
     let mut request = json!({ "subject": subject });
     if let Some(purpose) = purpose {
         request["purpose"] = Value::from(purpose);
@@ -49,18 +43,7 @@ pub(super) fn run(flags: RevokeFlags) -> anyhow::Result<Ending> {
     if let Some(reference) = reference {
         request["reference"] = Value::from(reference);
     }
-    change.add_to(&mut request);
-    let done = wait_for(async {
-        let client = Client::reach(access).await?;
-        client.post("/-/challenges/revoke", &request).await
-    })?;
-    let mut screen = Screen::new(output);
-    if screen.is_json() {
-        screen.json(&done)?;
-    } else {
-        screen.line(&told(&done))?;
-    }
-    screen.flush()?;
+    let done = change.ask("/-/challenges/revoke", request, |screen, done| screen.line(&told(done)))?;
     Ok(Ending::of(text(&done, "result") == "reserved"))
 }
 

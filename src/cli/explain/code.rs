@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::ExplainFlags;
-use crate::cli::change::someone;
+use crate::cli::change::sign;
 use crate::cli::client::{Client, wait_for};
 use crate::cli::document::{flag, list, text};
 use crate::cli::ending::Ending;
@@ -21,11 +21,8 @@ const LONGEST: u64 = 64;
 /// Compares a code, and says what is the matter with it. 1 when it would not pass.
 pub(super) fn run(flags: ExplainFlags) -> anyhow::Result<Ending> {
     let code = from_stdin()?;
-    let by = flags.by.unwrap_or_else(|| someone(&|name| std::env::var(name).ok()));
     let mut request = json!({
         "subject": flags.subject,
-        "reason": flags.reason,
-        "by": by,
         // Leaves the type that wipes it: it goes out over the connection now.
         "code": code.expose(),
     });
@@ -35,6 +32,7 @@ pub(super) fn run(flags: ExplainFlags) -> anyhow::Result<Ending> {
         }
     }
     drop(code);
+    sign(&mut request, flags.reason, flags.by);
     let answer = wait_for(async {
         let client = Client::reach(flags.access).await?;
         client.post("/-/explain/code", &request).await

@@ -5,11 +5,9 @@ use serde_json::{Value, json};
 
 use super::WhoseFlags;
 use crate::cli::change::ChangeFlags;
-use crate::cli::client::{Client, wait_for};
 use crate::cli::document::{list, number, text};
 use crate::cli::ending::Ending;
-use crate::cli::output::{Cell, OutputFlags, Screen, Table};
-use crate::config::access::AccessFlags;
+use crate::cli::output::{Cell, Screen, Table};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -27,15 +25,11 @@ pub(super) struct ResetFlags {
     whose: WhoseFlags,
     #[command(flatten)]
     change: ChangeFlags,
-    #[command(flatten)]
-    output: OutputFlags,
-    #[command(flatten)]
-    access: AccessFlags,
 }
 
 /// Empties limits, and shows what they had counted.
 pub(super) fn run(flags: ResetFlags) -> anyhow::Result<Ending> {
-    let ResetFlags { whose, change, output, access } = flags;
+    let ResetFlags { whose, change } = flags;
     anyhow::ensure!(
         whose.is_someone(),
         "whose counts are to be forgotten? Give --subject, --client, both, or --everyone"
@@ -47,18 +41,7 @@ pub(super) fn run(flags: ResetFlags) -> anyhow::Result<Ending> {
     if whose.everyone {
         request["everyone"] = Value::from(true);
     }
-    change.add_to(&mut request);
-    let done = wait_for(async {
-        let client = Client::reach(access).await?;
-        client.post("/-/limits/reset", &request).await
-    })?;
-    let mut screen = Screen::new(output);
-    if screen.is_json() {
-        screen.json(&done)?;
-    } else {
-        print(&mut screen, &done)?;
-    }
-    screen.flush()?;
+    change.ask("/-/limits/reset", request, print)?;
     Ok(Ending::Fine)
 }
 

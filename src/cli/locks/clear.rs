@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 use super::list::until;
 use crate::cli::argument;
 use crate::cli::change::ChangeFlags;
-use crate::cli::client::{Client, wait_for};
 use crate::cli::document::{flag, list, number, text};
 use crate::cli::ending::Ending;
 use crate::cli::moment;
-use crate::cli::output::{Cell, OutputFlags, Screen, Table, Tone};
-use crate::config::access::AccessFlags;
+use crate::cli::output::{Cell, Screen, Table, Tone};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -29,31 +27,16 @@ pub(super) struct ClearFlags {
     purpose: Option<String>,
     #[command(flatten)]
     change: ChangeFlags,
-    #[command(flatten)]
-    output: OutputFlags,
-    #[command(flatten)]
-    access: AccessFlags,
 }
 
 /// Clears locks, and shows what there was.
 pub(super) fn run(flags: ClearFlags) -> anyhow::Result<Ending> {
-    let ClearFlags { subject, purpose, change, output, access } = flags;
+    let ClearFlags { subject, purpose, change } = flags;
     let mut request = json!({ "subject": subject });
     if let Some(purpose) = purpose {
         request["purpose"] = Value::from(purpose);
     }
-    change.add_to(&mut request);
-    let done = wait_for(async {
-        let client = Client::reach(access).await?;
-        client.post("/-/locks/clear", &request).await
-    })?;
-    let mut screen = Screen::new(output);
-    if screen.is_json() {
-        screen.json(&done)?;
-    } else {
-        print(&mut screen, &done)?;
-    }
-    screen.flush()?;
+    change.ask("/-/locks/clear", request, print)?;
     Ok(Ending::Fine)
 }
 

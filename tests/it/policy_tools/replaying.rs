@@ -194,7 +194,7 @@ fn a_log_that_is_none_and_files_that_are_not_there_are_told() {
         (&["--log", "/dev/null", "--policy", "policies"], "error: the log holds no audit line"),
         (
             &["--log", "nowhere.jsonl", "--policy", "policies"],
-            "error: the log cannot be read: nowhere.jsonl cannot be opened",
+            "error: the log cannot be read: cannot read nowhere.jsonl",
         ),
         (&["--log", LOG, "--policy", "nowhere"], "error: nowhere cannot be used"),
         (

@@ -4,21 +4,17 @@
 
 mod files;
 mod line;
+mod lines;
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-
-use flate2::bufread::MultiGzDecoder;
 
 use crate::domain::time::Timestamp;
 
 pub use line::{AuditLine, LimitCount, Pair};
+pub use lines::{Lines, Piece};
 
 /// The path that stands for standard input.
 pub const STDIN: &str = "-";
-
-/// The most bytes of a line. Ours have some hundred.
-const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Why files could not be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -74,13 +70,12 @@ pub fn read(paths: &[PathBuf], mut each: impl FnMut(AuditLine)) -> Result<ReadRe
     for path in paths {
         if path.as_os_str() == STDIN {
             report.files.push(path.clone());
-            take(std::io::stdin().lock(), path, &mut report, &mut each)?;
+            take(Lines::open(path)?, &mut report, &mut each)?;
             continue;
         }
         for file in files::with_rotated(path)? {
-            let opened = std::fs::File::open(&file).map_err(|problem| unreadable(&file, problem))?;
-            report.files.push(file.clone());
-            take(BufReader::with_capacity(256 * 1024, opened), &file, &mut report, &mut each)?;
+            take(Lines::open(&file)?, &mut report, &mut each)?;
+            report.files.push(file);
         }
     }
     if report.lines == 0 && (report.broken > 0 || report.newer == 0) {
@@ -94,75 +89,19 @@ fn unreadable(path: &Path, problem: std::io::Error) -> ReadError {
     ReadError::Unreadable { path: path.display().to_string(), problem }
 }
 
-/// Reads one file, compressed or not: that is seen from its first bytes.
-fn take(
-    mut from: impl BufRead,
-    path: &Path,
-    report: &mut ReadReport,
-    each: &mut dyn FnMut(AuditLine),
-) -> Result<(), ReadError> {
-    let begin = from.fill_buf().map_err(|problem| unreadable(path, problem))?;
-    if begin.starts_with(&[0x1f, 0x8b]) {
-        let unpacked = BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(from));
-        if let Err(problem) = lines(unpacked, report, each) {
-            let is_damaged = matches!(
-                problem.kind(),
-                std::io::ErrorKind::UnexpectedEof
-                    | std::io::ErrorKind::InvalidData
-                    | std::io::ErrorKind::InvalidInput
-            );
-            if !is_damaged {
-                return Err(unreadable(path, problem));
-            }
-            report.cut_short += 1;
-        }
-        return Ok(());
-    }
-    lines(from, report, each).map_err(|problem| unreadable(path, problem))
-}
-
-fn lines(
-    mut from: impl BufRead,
-    report: &mut ReadReport,
-    each: &mut dyn FnMut(AuditLine),
-) -> std::io::Result<()> {
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = (&mut from).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            return Ok(());
-        }
-        if line.last() != Some(&b'\n') && read as u64 == LONGEST_LINE {
-            skip_rest(&mut from)?;
-            report.broken += 1;
-            continue;
-        }
-        note(&line, report, each);
-    }
-}
-
-/// Reads on to the end of a line that is too long for one of ours.
-fn skip_rest(from: &mut impl BufRead) -> std::io::Result<()> {
-    loop {
-        let buffer = from.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let used = end.map_or(buffer.len(), |end| end + 1);
-        from.consume(used);
-        if end.is_some() {
-            return Ok(());
+/// Takes every line of one file.
+fn take(mut lines: Lines, report: &mut ReadReport, each: &mut dyn FnMut(AuditLine)) -> Result<(), ReadError> {
+    while let Some(piece) = lines.next_piece()? {
+        match piece {
+            Piece::Line(line) => note(line, report, each),
+            Piece::TooLong => report.broken += 1,
+            Piece::CutShort => report.cut_short += 1,
         }
     }
+    Ok(())
 }
 
 fn note(line: &[u8], report: &mut ReadReport, each: &mut dyn FnMut(AuditLine)) {
-    let line = line.trim_ascii();
-    if line.is_empty() {
-        return;
-    }
     let Ok(read) = serde_json::from_slice::<AuditLine>(line) else {
         report.broken += 1;
         return;
@@ -194,7 +133,8 @@ mod tests {
 
     fn read_bytes(bytes: &[u8]) -> (ReadReport, u64) {
         let (mut report, mut seen) = (ReadReport::default(), 0);
-        take(bytes, Path::new("audit.jsonl"), &mut report, &mut |_| seen += 1).unwrap();
+        let lines = Lines::of(Path::new("audit.jsonl"), std::io::Cursor::new(bytes.to_vec())).unwrap();
+        take(lines, &mut report, &mut |_| seen += 1).unwrap();
         (report, seen)
     }
 
@@ -231,5 +171,8 @@ mod tests {
         let whole = packed(&format!("{LINE}\n").repeat(2_000));
         let (report, seen) = read_bytes(&whole[..whole.len() - 9]);
         assert!(seen > 0 && report.cut_short == 1, "{report:?}");
+        let long = packed(&format!("{LINE}\n{}", "x".repeat(200_000)));
+        let (report, seen) = read_bytes(&long[..long.len() - 20]);
+        assert_eq!((seen, report.lines, report.cut_short), (1, 1, 1), "{report:?}");
     }
 }
