@@ -62,6 +62,10 @@ impl Operated for Operator {
         self.draining.load(Ordering::Relaxed)
     }
 
+    fn has_admin(&self) -> bool {
+        self.token.is_some()
+    }
+
     fn is_admin(&self, token: &str) -> bool {
         self.token.as_ref().is_some_and(|known| known.is(token))
     }

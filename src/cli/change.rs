@@ -3,15 +3,17 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::argument;
+
 /// Who and why.
 #[derive(Debug, Args)]
 pub(super) struct ChangeFlags {
     /// Why: one line, such as a ticket. It is kept with the change; write no codes or addresses into it.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = argument::note)]
     reason: String,
 
     /// Who [default: this system's user and host].
-    #[arg(long, env = "OTP_SIDECAR_OPERATOR", value_name = "NAME")]
+    #[arg(long, env = "OTP_SIDECAR_OPERATOR", value_name = "NAME", value_parser = argument::note)]
     by: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::argument;
 use super::change::ChangeFlags;
 use super::client::{Client, wait_for};
 use super::document::{flag, list, number, text};
@@ -39,10 +40,10 @@ pub(super) struct CleanupFlags {
     #[arg(long)]
     dry_run: bool,
     /// Why: one line, such as a ticket. It is kept with the cleanup; write no codes or addresses into it.
-    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run", value_parser = argument::note)]
     reason: Option<String>,
     /// Who [default: this system's user and host].
-    #[arg(long, env = "OTP_SIDECAR_OPERATOR", value_name = "NAME")]
+    #[arg(long, env = "OTP_SIDECAR_OPERATOR", value_name = "NAME", value_parser = argument::note)]
     by: Option<String>,
     #[command(flatten)]
     output: OutputFlags,

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use serde_json::json;
 use url::Url;
 
 use super::ending::Ending;
-use super::output::visible;
+use super::output::{OutputFlags, Screen, visible};
 use crate::config::duration;
 
 pub(super) const EXAMPLES: &str = "\
@@ -44,6 +45,9 @@ pub(super) struct HealthFlags {
     /// Go on asking for this long; the first bad answer ends it.
     #[arg(long = "for", value_name = "TIME")]
     how_long: Option<String>,
+
+    #[command(flatten)]
+    output: OutputFlags,
 }
 
 /// What was answered.
@@ -65,16 +69,30 @@ pub(super) fn run(flags: &HealthFlags) -> anyhow::Result<Ending> {
             Ok(answer) => Some(format!("{} {}", answer.status, answer.body.trim())),
             Err(error) => Some(format!("{error:#}")),
         };
-        if let Some(problem) = problem {
-            writeln!(io::stdout(), "{}", visible(&problem))?;
-            return Ok(Ending::Findings);
-        }
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(Ending::Fine);
+        if problem.is_some() || left.is_zero() {
+            return told(flags, &url, problem);
         }
         std::thread::sleep(left.min(REST));
     }
+}
+
+/// Prints the result: for people only what is wrong.
+fn told(flags: &HealthFlags, url: &Url, problem: Option<String>) -> anyhow::Result<Ending> {
+    let mut screen = Screen::new(flags.output);
+    let ending = Ending::of(problem.is_some());
+    if screen.is_json() {
+        screen.json(&json!({
+            "admin": url.as_str().trim_end_matches('/'),
+            "asked": if flags.live { "live" } else { "ready" },
+            "ok": problem.is_none(),
+            "problem": problem,
+        }))?;
+    } else if let Some(problem) = problem {
+        screen.line(&visible(&problem))?;
+    }
+    screen.flush()?;
+    Ok(ending)
 }
 
 fn admin(text: &str) -> anyhow::Result<Url> {

@@ -1,5 +1,6 @@
 //! The command line: argument tree and exit codes. Commands decide nothing themselves.
 
+mod argument;
 mod audit;
 mod challenges;
 mod change;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::problems::FlagProblem;
 use super::secret::{self, CodeKeys};
-use super::typed::{FlagProblem, Typed};
+use super::typed::Typed;
 use super::{StateTarget, duration, target};
 
 /// Where the admin listener is when nobody says so.
@@ -96,6 +97,10 @@ pub struct AccessFlags {
     /// A file with the admin token, which the sidecar was started with.
     #[arg(long, env = "OTP_SIDECAR_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
+
+    /// Send the admin token to another machine without encryption, where everybody on the way can read it.
+    #[arg(long)]
+    pub insecure_http: bool,
 
     /// The state, to go there without a sidecar.
     #[command(flatten)]
@@ -185,11 +190,12 @@ impl AccessFlags {
             return store(state).map(Way::Store);
         }
         let token = self.admin_token_file.as_deref().map(secret::from_file).transpose();
-        let admin = AdminSettings {
-            url: admin_url(&self.admin).map_err(|problem| format!("--admin: {problem}"))?,
-            token: token.map_err(|problem| format!("--admin-token-file: {problem}"))?,
-            timeout,
-        };
+        let url = admin_url(&self.admin).map_err(|problem| format!("--admin: {problem}"))?;
+        let token = token.map_err(|problem| format!("--admin-token-file: {problem}"))?;
+        if token.is_some() && !self.insecure_http {
+            keeps_secrets(&url).map_err(|problem| format!("--admin: {problem}"))?;
+        }
+        let admin = AdminSettings { url, token, timeout };
         if admin_typed {
             return Ok(Way::Admin(admin));
         }
@@ -216,6 +222,24 @@ fn admin_url(text: &str) -> Result<url::Url, String> {
     }
 }
 
+/// Whether nobody on the way to this address can read what is sent to it.
+fn keeps_secrets(url: &url::Url) -> Result<(), String> {
+    let is_here = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    };
+    if url.scheme() == "https" || is_here {
+        return Ok(());
+    }
+    Err(format!(
+        "{url} is on another machine and not encrypted, so everybody on the way could read the admin token. Bring it \
+         here with `kubectl port-forward POD 9145` and leave --admin out, or use https://, or accept it with \
+         --insecure-http"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +263,31 @@ mod tests {
         assert!(matches!(way(&[]), Ok(Way::Either(_, None))));
         let both = way(&["--admin", "http://10.0.0.1:9145", "--state", "redis://10.0.0.1"]);
         assert!(both.unwrap_err().contains("leave one of them out"));
+    }
+
+    #[test]
+    fn the_admin_token_goes_unencrypted_to_this_machine_only() {
+        let token = std::env::temp_dir().join(format!("otp-sidecar-token-{}", std::process::id()));
+        std::fs::write(&token, "a-token-of-these-tests").unwrap();
+        let with_token = |url: &str, more: &[&str]| {
+            let flags = ["--admin", url, "--admin-token-file", token.to_str().unwrap()];
+            way(&[&flags, more].concat()).map(|_| ())
+        };
+        for here in
+            ["http://127.0.0.1:9145", "http://127.9.9.9", "http://[::1]:9145", "http://LocalHost:9145"]
+        {
+            assert_eq!(with_token(here, &[]), Ok(()), "{here}");
+        }
+        assert_eq!(with_token("https://admin.example.com", &[]), Ok(()));
+        for elsewhere in ["http://10.0.0.1:9145", "http://localhost.example.com", "http://[2001:db8::1]:9145"]
+        {
+            let problem = with_token(elsewhere, &[]).unwrap_err();
+            assert!(problem.contains("port-forward") && problem.contains("--insecure-http"), "{problem}");
+            assert!(!problem.contains("a-token-of"), "{problem}");
+            assert_eq!(with_token(elsewhere, &["--insecure-http"]), Ok(()), "{elsewhere}");
+            assert!(way(&["--admin", elsewhere]).is_ok(), "there is nothing to read");
+        }
+        std::fs::remove_file(token).unwrap();
     }
 
     #[test]

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::access::{KeyFlags, StateFlags};
 use super::audit::AuditFlags;
 use super::mail::MailFlags;
+use super::problems::Problems;
 use super::secret::CodeKeys;
-use super::typed::{FlagProblem, Typed};
+use super::typed::Typed;
 use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
@@ -26,7 +27,7 @@ pub struct ServeFlags {
     #[arg(long, env = "OTP_SIDECAR_ADMIN_LISTEN", default_value = "127.0.0.1:9145", value_name = "ADDR")]
     pub admin_listen: String,
 
-    /// A file with the admin token. Without it, admin calls that show or change state are off.
+    /// A file with the admin token, at least 16 characters (openssl rand -hex 24). Without it, admin calls that show or change state are off.
     #[arg(long, env = "OTP_SIDECAR_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 
@@ -125,20 +126,6 @@ impl ServeFlags {
     }
 }
 
-/// Collects what is wrong, so that all of it is told at once.
-#[derive(Default)]
-pub(super) struct Problems(pub(super) Vec<String>);
-
-impl Problems {
-    pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
-    }
-
-    pub(super) fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
-        result.map_err(|(flag, problem)| self.0.push(format!("--{flag}: {problem}"))).ok()
-    }
-}
-
 impl ServeFlags {
     /// Checks every flag. `env` reads other environment variables (`EMAIL_USER`, `EMAIL_PASS`, `OTEL_*`).
     ///
@@ -152,8 +139,7 @@ impl ServeFlags {
         let admin_token = self
             .admin_token_file
             .as_deref()
-            .and_then(|path| p.take("admin-token-file", secret::from_file(path)))
-            .map(AdminToken::new);
+            .and_then(|path| p.take("admin-token-file", secret::from_file(path).and_then(AdminToken::new)));
         let upstream = p.take(
             "upstream",
             self.upstream.as_deref().map_or_else(
@@ -175,7 +161,7 @@ impl ServeFlags {
         .map(|(flag, text)| p.take(flag, duration::duration(text)));
         let max_body = p.take("max-body", duration::size(&self.max_body));
         let log = p.take("log", log_format(&self.log));
-        let audit = self.audit.check(|flag, problem| p.0.push(format!("--{flag}: {problem}")));
+        let audit = self.audit.check(p);
         let max_connections = p.take(
             "max-connections",
             if self.max_connections > 0 {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Mail;
-use super::flags::Problems;
+use super::problems::Problems;
 use super::typed::Typed;
 use crate::delivery::target::{SmtpTarget, parse_smtp};
 

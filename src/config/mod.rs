@@ -6,6 +6,7 @@ pub mod audit;
 pub mod duration;
 pub mod flags;
 pub mod mail;
+pub mod problems;
 pub mod secret;
 pub mod target;
 pub mod typed;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::delivery::target::SmtpTarget;
 use crate::domain::keyring::KeyId;
-use crate::proxy::upstream::Target;
+use crate::proxy::target::Target;
 use crate::telemetry::audit::settings::AuditSettings;
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
@@ -91,14 +92,33 @@ impl std::fmt::Debug for StateTarget {
     }
 }
 
+/// The fewest characters of an admin token. A random one of these cannot be guessed; a word can.
+const SHORTEST_ADMIN_TOKEN: usize = 16;
+
 /// The admin token, compared without telling where it differs.
 #[derive(Clone)]
 pub struct AdminToken(std::sync::Arc<Zeroizing<String>>);
 
 impl AdminToken {
-    /// Wraps a token.
-    pub fn new(token: Zeroizing<String>) -> Self {
-        Self(std::sync::Arc::new(token))
+    /// Takes a token that can be presented, and not be guessed if it is random.
+    ///
+    /// # Errors
+    /// A sentence that says what to write, and does not repeat the token.
+    pub fn new(token: Zeroizing<String>) -> Result<Self, String> {
+        const MAKE: &str = "make one with: openssl rand -hex 24";
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!(
+                "the token must be one line of letters, digits and signs of ASCII without spaces, or no call can \
+                 present it; {MAKE}"
+            ));
+        }
+        if token.len() < SHORTEST_ADMIN_TOKEN {
+            return Err(format!(
+                "the token has {} characters, and can be guessed: write at least {SHORTEST_ADMIN_TOKEN}; {MAKE}",
+                token.len()
+            ));
+        }
+        Ok(Self(std::sync::Arc::new(token)))
     }
 
     /// Whether this is the token.
@@ -111,5 +131,29 @@ impl AdminToken {
 impl std::fmt::Debug for AdminToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AdminToken(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> Result<AdminToken, String> {
+        AdminToken::new(Zeroizing::new(text.to_owned()))
+    }
+
+    #[test]
+    fn a_token_that_can_be_guessed_or_never_be_presented_is_refused_without_repeating_it() {
+        assert!(token("0123456789abcdef").unwrap().is("0123456789abcdef"));
+        for (text, word) in [
+            ("0123456789abcde", "at least 16"),
+            ("0123456789abcdef ", "without spaces"),
+            ("0123456789\n0123456789", "one line"),
+            ("t\u{f6}ken-with-sixteen", "ASCII"),
+        ] {
+            let problem = token(text).unwrap_err();
+            let repeated = problem.contains(text.trim());
+            assert!(problem.contains(word) && problem.contains("openssl rand") && !repeated, "{problem}");
+        }
     }
 }

@@ -6,10 +6,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use zeroize::Zeroizing;
 
+use super::problems::FlagProblem;
 use super::secret;
-
-/// A flag that is wrong: its name without the dashes, and a sentence.
-pub type FlagProblem = (String, String);
 
 /// The flags that were typed, by their names without the dashes. Flattened into a struct of flags, it must come
 /// before those that it is asked about: they are taken out as they are read.

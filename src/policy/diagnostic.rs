@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::document::SourceFile;
+use super::source::SourceFile;
 
 /// A place in one of the files of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -142,6 +142,8 @@ codes! {
     LimitPlace = "P0502",
     /// Numbers of one section contradict each other.
     Contradiction = "P0503",
+    /// A limit that is to count failures but would count every request.
+    CountsAll = "P0504",
     /// A set has no route.
     NoRoutes = "P0601",
     /// A route does nothing, or two things.
@@ -162,8 +164,6 @@ codes! {
     ClientWithoutProxies = "W0103",
     /// A purpose of which a caller can have codes sent without end.
     EndlessCodes = "W0104",
-    /// A limit that is to count failures but counts every request.
-    CountsAll = "W0105",
     /// A purpose that no route issues or sends codes for.
     IdlePurpose = "W0201",
     /// A lockout or a code whose numbers defeat each other.

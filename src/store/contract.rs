@@ -60,6 +60,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the command was surely not carried out.
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Overloaded)
+    }
+
     /// The word for metrics and logs.
     pub fn kind(&self) -> &'static str {
         match self {

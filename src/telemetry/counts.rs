@@ -119,6 +119,7 @@ fn each(event: &Event<'_>, now: Timestamp, mut add: impl FnMut(CountKey, u64)) {
         | Event::Ruled { .. }
         | Event::Failed { .. }
         | Event::Settled { .. }
+        | Event::AdminRefused { .. }
         | Event::Reload { .. } => {}
     }
 }

@@ -62,11 +62,11 @@ pub struct Ruling<'a> {
 /// What an operator looked at or changed.
 #[derive(Debug)]
 pub struct Intervention<'a> {
-    /// When, on the store's clock.
-    pub at: Timestamp,
+    /// When, on the store's clock; `None` when the store did not tell.
+    pub at: Option<Timestamp>,
     /// The word: one of [`OPERATIONS`](super::label::OPERATIONS).
     pub operation: &'static str,
-    /// `changed` or `unchanged`; of an examined code, what was found.
+    /// `changed`, `unchanged`, or `unknown` when the store did not tell; of an examined code, what was found.
     pub result: &'static str,
     /// Who, as far as they say so.
     pub by: &'a str,
@@ -97,6 +97,31 @@ pub enum Settled {
     Unknown,
     /// The store did not take the end: the code stays reserved, and it is tried again.
     Held,
+}
+
+/// Why somebody who asked for a call of operators was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminRefusal {
+    /// No admin token was presented, or not in a form that can be one.
+    Missing,
+    /// It was another one.
+    Wrong,
+    /// There is no admin token, so these calls are off.
+    Off,
+}
+
+impl AdminRefusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::Off];
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Wrong => "wrong",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// Something that happened.
@@ -233,6 +258,13 @@ pub enum Event<'a> {
     Operated {
         /// What.
         intervention: &'a Intervention<'a>,
+    },
+    /// A call of operators was refused, because the admin token did not come with it.
+    AdminRefused {
+        /// Why.
+        reason: AdminRefusal,
+        /// Who asked.
+        peer: IpAddr,
     },
     /// Policies were loaded, or rejected.
     Reload {

@@ -127,16 +127,19 @@ pub(super) fn held_back(kind: &'static str, name: &str, hits: u64) {
         FAILURE => warn!(reason = name, hits, "request failed"),
         STORE => warn!(error = name, hits, "the store failed"),
         UPSTREAM => warn!(error = name, hits, "the upstream did not answer"),
+        ADMIN => warn!(reason = name, hits, "admin call refused"),
         _ => warn!(reason = name, hits, "OTP verification failed"),
     }
 }
 
 /// What lines are held back by: the limit that refused, the route on which a code was asked for to another
-/// address, the reason of a refused verification or of a failure, the word for what is out of order.
+/// address, the reason of a refused verification, of a failure or of a refused admin call, the word for what is out
+/// of order.
 const LIMIT: &str = "limit";
 const RECIPIENT: &str = "recipient";
 const VERIFICATION: &str = "verification";
 const FAILURE: &str = "failure";
+const ADMIN: &str = "admin";
 pub(super) const STORE: &str = "store";
 pub(super) const UPSTREAM: &str = "upstream";
 
@@ -200,6 +203,10 @@ pub(super) fn write(event: &Event<'_>, names: &Pseudonyms, throttle: &Throttle) 
                 limit = it.limit.map(|l| l.as_str()),
                 "operation"
             );
+        }
+        Event::AdminRefused { reason, peer } => {
+            let Some(hits) = throttle.admit(ADMIN, reason.as_str(), Instant::now()) else { return };
+            warn!(reason = reason.as_str(), %peer, hits = (hits > 1).then_some(hits), "admin call refused");
         }
         Event::Reload { hash, routes, error: None, .. } => {
             info!(policy = %hash, routes, "policy loaded");

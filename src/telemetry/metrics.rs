@@ -11,6 +11,7 @@ use prometheus::{
 };
 
 use super::audit::order::LineCounters;
+use super::event::AdminRefusal;
 use super::label::{NO_PURPOSE, OPERATIONS, PASSED, VERIFY_FAILURES, outcome};
 use crate::domain::id::{LimitName, PolicyHash, Purpose, RouteName};
 use crate::domain::reason::Reason;
@@ -87,6 +88,7 @@ pub struct Metrics {
     store_may_evict: IntGauge,
     audit_lines: IntCounterVec,
     pub(super) operations: IntCounterVec,
+    pub(super) admin_refusals: IntCounterVec,
     spans: SpanCounters,
 }
 
@@ -208,6 +210,7 @@ impl Metrics {
             store_may_evict: build.add(IntGauge::new("otp_sidecar_store_may_evict", "1 if the store may drop what it should remember, and with it locks."))?,
             audit_lines: build.counters("otp_sidecar_audit_lines_total", "Audit lines written, and lines lost because they could not be.", &["result"])?,
             operations: build.counters("otp_sidecar_operations_total", "What operators changed or had examined, through this sidecar.", &["operation"])?,
+            admin_refusals: build.counters("otp_sidecar_admin_refusals_total", "Calls of operators that came without the admin token.", &["reason"])?,
             registry: build.0.clone(),
         })
     }
@@ -229,6 +232,9 @@ impl Metrics {
         }
         for operation in OPERATIONS {
             self.operations.with_label_values(&[operation]);
+        }
+        for reason in AdminRefusal::ALL {
+            self.admin_refusals.with_label_values(&[reason.as_str()]);
         }
         self.audit_counters();
         self.outbox_messages.with_label_values(&["email"]);

@@ -173,6 +173,9 @@ impl Telemetry {
             Event::Operated { intervention } => {
                 metrics.operations.with_label_values(&[intervention.operation]).inc();
             }
+            Event::AdminRefused { reason, .. } => {
+                metrics.admin_refusals.with_label_values(&[reason.as_str()]).inc();
+            }
             Event::Reload { hash, error, at, .. } => self.count_reload(hash, error.is_some(), *at),
             Event::CodeNotIssued { .. }
             | Event::Unsettled { .. }

@@ -33,6 +33,24 @@ async fn a_sidecar_that_may_be_used_is_fine_and_one_without_its_store_is_only_al
     assert_eq!(asked(&sidecar, &["--live"]).0, Some(0));
 }
 
+#[tokio::test]
+async fn programs_get_one_document() {
+    let backend = Backend::start().await;
+    let sidecar = Start::before(&backend.url()).ready();
+    let document = |said: &str| serde_json::from_str::<serde_json::Value>(said).unwrap();
+    let (code, said) = asked(&sidecar, &["--json"]);
+    assert_eq!((code, document(&said)["ok"].as_bool()), (Some(0), Some(true)), "{said}");
+    assert_eq!(document(&said)["asked"], "ready");
+    let admin = format!("http://{}", sidecar.admin);
+    drop(sidecar);
+    let output = health(&["--admin", &admin, "--live", "--json"]);
+    let told = document(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((&told["ok"], &told["asked"]), (&false.into(), &"live".into()));
+    assert_eq!(told["admin"], admin.as_str());
+    assert!(told["problem"].as_str().unwrap().contains("no sidecar answers"), "{told}");
+}
+
 #[test]
 fn nobody_and_somebody_else_are_not_healthy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -10,6 +10,7 @@
 
 mod support;
 
+mod admin_token;
 mod alerting;
 mod api;
 mod architecture;
@@ -38,6 +39,7 @@ mod operating;
 mod operations;
 mod operator;
 mod other_methods;
+mod pgo;
 mod policy_tools;
 mod races;
 mod reload;

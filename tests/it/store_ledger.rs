@@ -40,6 +40,7 @@ on_every_store!(
     an_examination_says_what_is_wrong_with_a_code_and_counts_nothing,
     every_operation_leaves_a_record,
     the_trail_has_a_bound_and_an_end,
+    asking_for_nothing_pushes_no_change_out_of_the_trail,
     counts_are_added_once_however_often_they_are_sent,
     a_day_of_counts_is_forgotten_after_400_days,
     a_day_of_counts_has_a_bound,
@@ -354,6 +355,30 @@ async fn the_trail_has_a_bound_and_an_end(world: World) {
     assert_eq!(world.store.operations(1_000, None).await.unwrap().value, []);
     world.store.clear(&clear("u1", Vec::new())).await.unwrap();
     assert_eq!(world.store.operations(1_000, Some(&subject("u1"))).await.unwrap().value.len(), 1);
+}
+
+async fn asking_for_nothing_pushes_no_change_out_of_the_trail(world: World) {
+    let of = subject("u1");
+    let kept = async || world.store.operations(u16::MAX, Some(&of)).await.unwrap().value;
+    locked(&world, "u1").await;
+    world.store.clear(&clear("u1", Vec::new())).await.unwrap();
+    for _ in 0..KEPT_RECORDS + 3 {
+        world.wait(Duration::from_secs(1));
+        world.store.clear(&clear("u1", Vec::new())).await.unwrap();
+    }
+    let records = kept().await;
+    let changes: Vec<usize> = (0..records.len()).filter(|place| records[*place].changed).collect();
+    assert_eq!((records.len(), changes), (KEPT_RECORDS, vec![KEPT_RECORDS - 1]));
+    assert_eq!(records[0].at, world.now());
+    assert_eq!(records[KEPT_RECORDS - 2].at, world.now().minus(Duration::from_secs(KEPT_RECORDS as u64 - 2)));
+
+    locked(&world, "u1").await;
+    world.store.clear(&clear("u1", Vec::new())).await.unwrap();
+    let records = kept().await;
+    assert_eq!(
+        (records.len(), records[0].changed, records[KEPT_RECORDS - 1].changed),
+        (KEPT_RECORDS, true, true)
+    );
 }
 
 fn batch(instance: &str, sequence: u64, day: Day, issued: u64) -> CountBatch {

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::argument;
 use crate::cli::client::{Client, PageFlags, Pages, wait_for};
 use crate::cli::document::{flag, list, text};
 use crate::cli::ending::Ending;
@@ -23,7 +24,7 @@ pub(super) struct ListFlags {
     #[arg(long, value_name = "NAME")]
     purpose: Option<String>,
     /// Only this person, with expired codes that are still remembered.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = argument::subject)]
     subject: Option<String>,
     #[command(flatten)]
     page: PageFlags,

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::argument;
 use crate::cli::change::ChangeFlags;
 use crate::cli::client::{Client, wait_for};
 use crate::cli::document::text;
@@ -22,7 +23,7 @@ holds right now is left as it is; the exit code is 1 then.";
 #[derive(Debug, Args)]
 pub(super) struct RevokeFlags {
     /// The person: the claim of the token that the policy takes for the subject.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = argument::subject)]
     subject: String,
     /// The pending challenge of this purpose.
     #[arg(long, value_name = "NAME", required_unless_present = "reference", conflicts_with = "reference")]

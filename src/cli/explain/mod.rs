@@ -9,10 +9,11 @@ mod subject;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::Value;
 
+use super::argument;
 use super::client::{Client, wait_for};
 use super::ending::Ending;
 use super::output::OutputFlags;
@@ -32,15 +33,15 @@ pseudonyms, give the code keys too (--code-keys-file), and lines of a person are
 #[derive(Debug, Args)]
 pub(super) struct ExplainFlags {
     /// A decision: 32 hexadecimal digits, the decisionId of a refusal.
-    #[arg(value_name = "DECISION_ID", required_unless_present = "subject")]
+    #[arg(value_name = "DECISION_ID")]
     decision: Option<String>,
 
     /// A person: the claim of the token that the policy takes for the subject.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = argument::subject)]
     subject: Option<String>,
 
     /// An audit file of the sidecar, or - for standard input. May be given several times, once for each replica.
-    #[arg(long, value_name = "FILE", required_unless_present = "subject")]
+    #[arg(long, value_name = "FILE")]
     log: Vec<PathBuf>,
 
     /// How many of the latest decisions about the person are shown.
@@ -61,11 +62,11 @@ pub(super) struct ExplainFlags {
     purpose: Option<String>,
 
     /// With --code-stdin: why you ask.
-    #[arg(long, value_name = "TEXT", default_value = "verification fails")]
+    #[arg(long, value_name = "TEXT", default_value = "verification fails", value_parser = argument::note)]
     reason: String,
 
     /// With --code-stdin: who asks [default: this system's user and host].
-    #[arg(long, env = "OTP_SIDECAR_OPERATOR", value_name = "NAME")]
+    #[arg(long, env = "OTP_SIDECAR_OPERATOR", value_name = "NAME", value_parser = argument::note)]
     by: Option<String>,
 
     #[command(flatten)]
@@ -80,7 +81,14 @@ pub(super) fn run(flags: ExplainFlags) -> anyhow::Result<Ending> {
         return code::run(flags);
     }
     match flags.decision.clone() {
+        Some(_) if flags.log.is_empty() && flags.subject.is_none() => {
+            bail!("decisions are in the audit log: give its file, or - for standard input, with --log")
+        }
         Some(decision) => decision::run(&decision, flags),
+        None if flags.subject.is_none() => bail!(
+            "what is to be explained? Give DECISION_ID (the decisionId of a refusal) with --log FILE, or a person with \
+             --subject SUBJECT"
+        ),
         None => subject::run(flags),
     }
 }

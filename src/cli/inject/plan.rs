@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::record::Record;
 use super::service::{self, Route};
 use super::settings::{InjectFlags, State};
 use super::sidecar;
@@ -265,7 +264,7 @@ fn notes(objects: &[&Value], container: &Value, plan: &Plan, flags: &InjectFlags
             plan.port
         ));
     } else {
-        notes.extend(Record::probes(container).filter(|(_, probe)| probe.get("tcpSocket").is_some() || probe.get("grpc").is_some()).map(|(key, _)| {
+        notes.extend(workload::probes(container).filter(|(_, probe)| probe.get("tcpSocket").is_some() || probe.get("grpc").is_some()).map(|(key, _)| {
             format!("{key} of {} opens the wallet's port itself, which is bound to loopback now: make it an httpGet, or an exec", plan.container)
         }));
     }

@@ -5,6 +5,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 
+use super::argument;
 use super::ending::Ending;
 
 /// Flags of `otp-sidecar limits`.
@@ -28,7 +29,7 @@ enum Verb {
 #[derive(Debug, Args)]
 struct WhoseFlags {
     /// Limits by person: this one's.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = argument::subject)]
     subject: Option<String>,
     /// Limits by address: this one's. Together with --subject: limits by both.
     #[arg(long, value_name = "ADDRESS")]

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::list::until;
+use crate::cli::argument;
 use crate::cli::change::ChangeFlags;
 use crate::cli::client::{Client, wait_for};
 use crate::cli::document::{flag, list, number, text};
@@ -21,7 +22,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(super) struct ClearFlags {
     /// The person: the claim of the token that the policy takes for the subject.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = argument::subject)]
     subject: String,
     /// Only this purpose; without it, all of them.
     #[arg(long, value_name = "NAME")]

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::list::until;
+use crate::cli::argument;
 use crate::cli::client::{Client, wait_for};
 use crate::cli::document::{flag, list, number, text};
 use crate::cli::ending::Ending;
@@ -21,7 +22,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(super) struct ShowFlags {
     /// The person: the claim of the token that the policy takes for the subject.
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = argument::subject)]
     subject: String,
     #[command(flatten)]
     output: OutputFlags,

@@ -11,6 +11,7 @@ use crate::app::host::SystemClock;
 use crate::cli::output::Progress;
 use crate::cli::wire::{Answer, Call, Target};
 use crate::domain::code::Code;
+use crate::domain::id::Reference;
 use crate::domain::time::Clock as _;
 
 /// What every step is called, in order.
@@ -160,6 +161,13 @@ impl Flow<'_> {
                 "Name the field with --reference-field, and in the policy under `issue.reference`.",
             );
         };
+        // The code command runs in a shell, and gets it: nothing else than a reference may reach that.
+        if let Err(problem) = Reference::parse(&reference) {
+            return wrong(
+                format!("`{field}` in the answer {problem}"),
+                "The sidecar makes no code for such a reference. Does --reference-field name the right field?",
+            );
+        }
         if answer.field("otpSent") != Some(json!(true)) {
             return wrong(
                 "the answer does not say that a code was sent (`otpSent`)".to_owned(),

@@ -111,6 +111,45 @@ fn the_trail_keeps_the_newest_and_none_beyond_400_days() {
     assert_eq!(trail.newest(3, None, later).len(), 3);
 }
 
+#[test]
+fn what_changed_nothing_pushes_nothing_out_that_did() {
+    let mut trail = Trail::default();
+    let mut add = |number: u64, changed: bool| {
+        let at = Timestamp::from_millis(1_000 + number);
+        trail.add(Record::new(at, Action::Sweep, changed, &operation()));
+        let kept = trail.newest(usize::MAX, None, at);
+        (
+            kept.len(),
+            kept.iter().filter(|record| record.changed).count(),
+            kept.last().map(|last| last.changed),
+        )
+    };
+    let kept = KEPT_RECORDS as u64;
+    add(0, true);
+    add(1, false);
+    add(2, true);
+    for number in 3..2 * kept {
+        add(number, false);
+    }
+    assert_eq!(add(2 * kept, false), (KEPT_RECORDS, 2, Some(true)));
+    for number in 1..kept - 1 {
+        add(2 * kept + number, true);
+    }
+    assert_eq!(add(4 * kept, false), (KEPT_RECORDS, KEPT_RECORDS, Some(true)), "there is no room for it");
+    assert_eq!(add(4 * kept + 1, true), (KEPT_RECORDS, KEPT_RECORDS, Some(true)));
+}
+
+#[test]
+fn what_is_too_old_goes_before_anything_else() {
+    let (mut trail, begin) = (Trail::default(), Timestamp::from_millis(1_000));
+    for _ in 0..KEPT_RECORDS {
+        trail.add(Record::new(begin, Action::Sweep, true, &operation()));
+    }
+    let later = begin.plus(REMEMBERED_FOR);
+    trail.add(Record::new(later, Action::Sweep, false, &operation()));
+    assert_eq!((trail.len(), trail.newest(usize::MAX, None, later).len()), (1, 1));
+}
+
 fn every_key() -> Vec<CountKey> {
     let (route, limit) = (RouteName::parse("verify").unwrap(), LimitName::parse("send-hour").unwrap());
     let mut keys = vec![

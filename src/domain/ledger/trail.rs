@@ -11,7 +11,7 @@ use crate::domain::lockout::REMEMBERED_FOR;
 use crate::domain::subject::{ClientAddr, Subject};
 use crate::domain::time::Timestamp;
 
-/// How many records are kept: by the memory store altogether, by Redis in each shard.
+/// How many records are kept, those of changes before others: by the memory store altogether, by Redis in each shard.
 pub const KEPT_RECORDS: usize = 1_000;
 
 /// One line of an operator's text.
@@ -131,18 +131,25 @@ impl Record {
     }
 }
 
-/// The newest records.
+/// The newest records, those of changes before others.
 #[derive(Debug, Clone, Default)]
 pub struct Trail {
     records: VecDeque<Record>,
 }
 
 impl Trail {
-    /// Adds a record, and lets the oldest go when there are too many.
+    /// Adds a record and forgets what is too old. When there are too many, the oldest that changed nothing goes,
+    /// and only if there is none the oldest of all: asking for nothing must not push out what was done.
     pub(in crate::domain) fn add(&mut self, record: Record) {
+        let now = record.at;
         self.records.push_back(record);
-        let surplus = self.records.len().saturating_sub(KEPT_RECORDS);
-        self.records.drain(..surplus);
+        while self.records.front().is_some_and(|oldest| !oldest.is_remembered(now)) {
+            self.records.pop_front();
+        }
+        while self.records.len() > KEPT_RECORDS {
+            let surplus = self.records.iter().position(|record| !record.changed);
+            self.records.remove(surplus.unwrap_or(0));
+        }
     }
 
     /// The newest records, newest first: of this subject, or all.

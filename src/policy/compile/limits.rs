@@ -107,6 +107,16 @@ fn rule(limit: &Limit, out: &mut Collector<'_>) -> Option<LimitRule> {
         Some(text) => scalar::word(text, &words, out),
         None => Some(Count::All),
     };
+    if let (Some(text), Some(Count::Failures), Some(CountedBy { subject: false, .. })) =
+        (&limit.count, count, by)
+    {
+        let message = format!(
+            "`{}` would count every request: without `subject` it counts before codes are compared",
+            limit.name.text
+        );
+        out.report(Code::CountsAll, text.at, message)
+            .advise("add `subject` to `by`, or write `count: all` if every request is meant");
+    }
     Some(LimitRule { name: name?, max: max?, per: per?, by: by?, count: count? })
 }
 

@@ -108,12 +108,6 @@ fn counting_failures(rule: &LimitRule, at: At, snapshot: &PolicySnapshot, out: &
         out.report(Code::IdleLimit, at, message).advise("list it under a `verify` route, or count all");
         return;
     }
-    if !rule.by.subject {
-        let message =
-            format!("`{}` counts every request, since it counts before codes are compared", rule.name);
-        out.report(Code::CountsAll, at, message).advise("add `subject` to `by`, or write `count: all`");
-        return;
-    }
     let days = u64::try_from(rule.per.as_millis().div_ceil(DAY.as_millis())).unwrap_or(u64::MAX);
     let right_codes = u64::from(snapshot.budget.owner_codes_per_day).saturating_mul(days);
     let taken: BTreeSet<_> =

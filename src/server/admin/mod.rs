@@ -3,6 +3,7 @@
 //! `/metrics`, `/health`, `/livez` and `/readyz` are open; everything else needs the admin token.
 //! It runs apart from the wallet's traffic, so that a scrape never delays a payment.
 
+mod guesses;
 pub mod health;
 pub mod operations;
 pub mod reply;
@@ -19,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use guesses::Guesses;
 use routes::Admin;
 
 /// How many connections there may be: a handful of scrapers and operators.
@@ -44,6 +46,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn run(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let peers = Arc::new(Peers::default());
+    let guesses = Arc::new(Guesses::default());
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -54,9 +57,9 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<Out
             (Ok((stream, peer)), Ok(place)) => {
                 // Closed unanswered: its address has enough.
                 let Some(own) = Peers::enter(&peers, peer.ip()) else { continue };
-                let admin = Arc::clone(&admin);
+                let (admin, guesses) = (Arc::clone(&admin), Arc::clone(&guesses));
                 tokio::spawn(async move {
-                    serve(stream, peer, admin).await;
+                    serve(stream, peer, admin, guesses).await;
                     drop((place, own));
                 });
             }
@@ -70,10 +73,10 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<Out
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, admin: Arc<Admin>) {
+async fn serve(stream: TcpStream, peer: SocketAddr, admin: Arc<Admin>, guesses: Arc<Guesses>) {
     let service = service_fn(|request| {
-        let admin = Arc::clone(&admin);
-        async move { Ok::<_, std::convert::Infallible>(admin.answer(request).await) }
+        let (admin, guesses) = (Arc::clone(&admin), Arc::clone(&guesses));
+        async move { Ok::<_, std::convert::Infallible>(admin.answer(request, peer.ip(), &guesses).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -43,13 +43,18 @@ impl Reply {
         Self { status, body, headers: Vec::new() }
     }
 
+    fn unavailable(message: &str) -> Self {
+        Self::error(StatusCode::SERVICE_UNAVAILABLE, "state_unavailable", message)
+            .with(header::RETRY_AFTER, HeaderValue::from(1))
+    }
+
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 }
 
-/// Why a call is refused. Nothing was changed, unless the store failed.
+/// Why a call is refused. Nothing was changed, unless [`Refused::Unknown`] says otherwise.
 #[derive(Debug)]
 pub enum Refused {
     /// The call is not what it should be; the text says what to write.
@@ -61,11 +66,13 @@ pub enum Refused {
     /// The body is no JSON, as its type says.
     MediaType,
     /// The store gave no answer.
-    Store {
-        /// Why not.
+    Store(StoreError),
+    /// The same, and the change that was asked for may have been made, or a part of it.
+    Unknown {
+        /// Why there is no answer.
         error: StoreError,
-        /// Whether a change was asked for, which may have been made.
-        changing: bool,
+        /// The command that shows whether it was.
+        look: &'static str,
     },
     /// Asked too often; the number of seconds to wait.
     TooOften(u64),
@@ -73,19 +80,9 @@ pub enum Refused {
     NoKeys,
 }
 
-impl Refused {
-    /// The same of a call that was to change something.
-    pub fn of_change(self) -> Self {
-        match self {
-            Self::Store { error, .. } => Self::Store { error, changing: true },
-            other => other,
-        }
-    }
-}
-
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        Self::Store { error, changing: false }
+        Self::Store(error)
     }
 }
 
@@ -104,13 +101,11 @@ impl From<Refused> for Reply {
                 "unsupported_media_type",
                 "Send JSON, with `Content-Type: application/json`.",
             ),
-            Refused::Store { error, changing } => {
-                let maybe =
-                    if changing { "; the change may have been made, look before you repeat it" } else { "" };
-                let message = format!("{error}{maybe}");
-                Self::error(S::SERVICE_UNAVAILABLE, "state_unavailable", &message)
-                    .with(header::RETRY_AFTER, HeaderValue::from(1))
-            }
+            Refused::Store(error) => Self::unavailable(&error.to_string()),
+            Refused::Unknown { error, look } => Self::unavailable(&format!(
+                "{error}. The change may have been made, or a part of it: look with `{look}`, or in \
+                 `GET /-/operations`, before you repeat it"
+            )),
             Refused::TooOften(seconds) => Self::error(
                 S::TOO_MANY_REQUESTS,
                 "rate_limited",

@@ -1,5 +1,6 @@
 //! The calls of the admin listener (`docs/api.yaml`).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use serde_json::{Value, json};
 
+use super::guesses::Guesses;
 use super::health::{EmailService, Health, PolicyState};
 use super::operations::{LONGEST_BODY, Operations};
 use super::reply::{Call, Reply};
 use crate::domain::id::Purpose;
 use crate::domain::time::Clock;
 use crate::store::contract::{Ledger, Outbox};
+use crate::telemetry::event::{AdminRefusal, Event};
 use crate::telemetry::recorder::Telemetry;
 
 /// What the composition root tells and does on behalf of an operator.
@@ -35,6 +38,9 @@ pub trait Operated: Send + Sync {
 
     /// Whether a stop was asked for.
     fn is_draining(&self) -> bool;
+
+    /// Whether there is an admin token.
+    fn has_admin(&self) -> bool;
 
     /// Whether this is the admin token. `false` if there is none.
     fn is_admin(&self, token: &str) -> bool;
@@ -66,8 +72,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 type Answer = Response<Full<Bytes>>;
 
 impl Admin {
-    /// Answers one call.
-    pub async fn answer<B>(&self, request: Request<B>) -> Answer
+    /// Answers one call of this peer.
+    pub(super) async fn answer<B>(&self, request: Request<B>, peer: IpAddr, guesses: &Guesses) -> Answer
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -79,7 +85,7 @@ impl Admin {
             "/health" if is_read => self.health().await,
             "/metrics" if is_read => self.metrics().await,
             "/livez" | "/readyz" | "/health" | "/metrics" => not_allowed("GET, HEAD"),
-            _ if !self.is_admin(request.headers()) => unauthorized(),
+            _ if !self.lets_in(request.headers(), peer, guesses).await => unauthorized(),
             "/-/reload" if request.method() == Method::POST => self.reload().await,
             "/-/reload" => not_allowed("POST"),
             _ => self.operate(request).await,
@@ -196,12 +202,30 @@ impl Admin {
         json_answer(status, &body)
     }
 
-    fn is_admin(&self, headers: &HeaderMap) -> bool {
-        let mut presented = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (presented.next(), presented.next()) else { return false };
-        let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-        token.is_some_and(|token| self.operated.is_admin(token))
+    /// Whether the admin token was presented. If not, that is told.
+    async fn lets_in(&self, headers: &HeaderMap, peer: IpAddr, guesses: &Guesses) -> bool {
+        let reason = match bearer(headers) {
+            _ if !self.operated.has_admin() => AdminRefusal::Off,
+            None => AdminRefusal::Missing,
+            Some(token) => {
+                let turn = guesses.turn(peer).await;
+                if self.operated.is_admin(token) {
+                    return true;
+                }
+                turn.was_wrong();
+                AdminRefusal::Wrong
+            }
+        };
+        self.telemetry.emit(&Event::AdminRefused { reason, peer });
+        false
     }
+}
+
+/// The one bearer token of a request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut presented = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (presented.next(), presented.next()) else { return None };
+    value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "))
 }
 
 fn unauthorized() -> Answer {

@@ -213,7 +213,7 @@ pub(super) fn of(event: &Event<'_>) -> Option<(Option<Timestamp>, What)> {
         },
         Event::Operated { intervention } => {
             let what = What::Operation(Box::new(Operation::of(intervention)));
-            return Some((Some(intervention.at), what));
+            return Some((intervention.at, what));
         }
         Event::Reload { hash, routes, error, at } => {
             let what = What::Policy { hash: (*hash).clone(), routes: *routes, rejected: error.is_some() };
@@ -225,6 +225,7 @@ pub(super) fn of(event: &Event<'_>) -> Option<(Option<Timestamp>, What)> {
         | Event::VerifyFailed { .. }
         | Event::Locked { .. }
         | Event::LimitHit { .. }
+        | Event::AdminRefused { .. }
         | Event::Unsettled { .. } => return None,
     };
     Some((None, what))

@@ -20,6 +20,21 @@ fn a_check_says_what_is_wrong_and_how_likely_a_guess_is() {
 }
 
 #[test]
+fn the_set_that_serve_would_take_from_the_environment_is_checked() {
+    for verb in ["check", "show"] {
+        let ended =
+            run_with(&["policy", verb], &[("OTP_SIDECAR_POLICIES", "tests/data/cli/policy/within.yaml")]);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        assert_eq!(ended.out, run(&["policy", verb, &path("within")]).out);
+        let typed = run_with(
+            &["policy", verb, &path("within")],
+            &[("OTP_SIDECAR_POLICIES", "/nowhere-of-these-tests")],
+        );
+        assert_eq!(typed.out, ended.out, "what is typed counts");
+    }
+}
+
+#[test]
 fn warnings_are_findings_only_when_asked_for() {
     assert_eq!(run(&["policy", "check", &path("unwise"), "--strict"]).code, 1);
     assert_eq!(run(&["policy", "check", &path("within"), "--strict"]).code, 0);

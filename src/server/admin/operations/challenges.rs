@@ -8,6 +8,7 @@ use super::{Operations, view};
 use crate::domain::ledger::page::Page;
 use crate::domain::ledger::revoke::{RevokeCommand, Revoked, Target};
 use crate::domain::ledger::trail::{Action, Operation, Record};
+use crate::domain::time::Timestamp;
 use crate::server::admin::reply::{Call, Refused};
 
 #[derive(Deserialize)]
@@ -68,20 +69,31 @@ impl Operations {
         })?;
         let operation = Operation { by: by.0, reason: reason.0 };
         let command = RevokeCommand { subject: subject.0, target, operation };
-        let done = self.store.revoke(&command).await?;
-        let (result, purpose, reference) = match &done.value {
-            Revoked::Revoked { reference, purpose } => ("revoked", Some(purpose), Some(reference)),
-            Revoked::Reserved { reference, purpose } => ("reserved", Some(purpose), Some(reference)),
-            Revoked::Nothing => match &command.target {
-                Target::Pending(purpose) => ("nothing", Some(purpose), None),
-                Target::Reference(reference) => ("nothing", None, Some(reference)),
-            },
+        let (purpose, reference) = match &command.target {
+            Target::Pending(purpose) => (Some(purpose), None),
+            Target::Reference(reference) => (None, Some(reference)),
         };
-        let record = Record {
+        let asked = Record {
             subject: Some(command.subject.clone()),
             purpose: purpose.cloned(),
             reference: reference.cloned(),
-            ..Record::new(done.at, Action::Revoke, result == "revoked", &command.operation)
+            ..Record::new(Timestamp::default(), Action::Revoke, false, &command.operation)
+        };
+        let done = match self.store.revoke(&command).await {
+            Ok(done) => done,
+            Err(error) => return Err(self.failed(error, &[asked], &rules)),
+        };
+        let (result, purpose, reference) = match &done.value {
+            Revoked::Revoked { reference, purpose } => ("revoked", Some(purpose), Some(reference)),
+            Revoked::Reserved { reference, purpose } => ("reserved", Some(purpose), Some(reference)),
+            Revoked::Nothing => ("nothing", purpose, reference),
+        };
+        let record = Record {
+            at: done.at,
+            changed: result == "revoked",
+            purpose: purpose.cloned(),
+            reference: reference.cloned(),
+            ..asked
         };
         self.tell(&record, &rules);
         Ok(json!({

@@ -78,7 +78,7 @@ impl Operations {
         };
         let verdict = verdict(&examined.value, asked.as_ref(), typed);
         self.tell_intervention(&Intervention {
-            at: examined.at,
+            at: Some(examined.at),
             operation: "examine",
             result: verdict.as_str(),
             by: by.0.as_str(),

@@ -30,10 +30,10 @@ pub(super) fn query<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refused> 
     let mut fields = Map::new();
     for (name, value) in url::form_urlencoded::parse(call.query.unwrap_or_default().as_bytes()) {
         if fields.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
-            return Err(Refused::Invalid(format!("the query names `{name}` twice")));
+            return Err(invalid("the query", &format!("`{name}` is there twice")));
         }
     }
-    T::deserialize(Value::Object(fields)).map_err(|problem| Refused::Invalid(format!("the query: {problem}")))
+    T::deserialize(Value::Object(fields)).map_err(|problem| invalid("the query", &problem.to_string()))
 }
 
 /// The JSON body as a value with these fields.
@@ -52,7 +52,28 @@ pub(super) fn body<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refused> {
     if call.body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refused::Invalid("the body: must be a JSON object".to_owned()));
     }
-    serde_json::from_slice(call.body).map_err(|problem| Refused::Invalid(format!("the body: {problem}")))
+    serde_json::from_slice(call.body).map_err(|problem| invalid("the body", &problem.to_string()))
+}
+
+/// The most characters that are repeated of one piece of a call, which may be as long as its sender likes.
+const LONGEST_PIECE: usize = 64;
+
+/// The most characters of a whole message.
+const LONGEST_MESSAGE: usize = 512;
+
+/// What is wrong with a part of a call. What it repeats of the call stands between backticks: that is cut to a bounded
+/// length, as is the whole, and only printable characters are repeated.
+fn invalid(part: &str, problem: &str) -> Refused {
+    let cut = |text: &str, longest: usize| match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    };
+    let pieces = problem.split('`').enumerate();
+    let pieces =
+        pieces.map(|(place, piece)| cut(piece, if place % 2 == 1 { LONGEST_PIECE } else { LONGEST_MESSAGE }));
+    let message = format!("{part}: {}", pieces.collect::<Vec<_>>().join("`"));
+    let printable: String = message.chars().filter(|c| !c.is_control()).collect();
+    Refused::Invalid(cut(&printable, LONGEST_MESSAGE))
 }
 
 /// Reads an identifier out of a text.
@@ -252,6 +273,31 @@ mod tests {
         ] {
             assert!(read(query).unwrap_err().contains(word), "{query}: {}", read(query).unwrap_err());
         }
+    }
+
+    #[test]
+    fn what_a_refusal_repeats_is_short_and_printable() {
+        let long = "x".repeat(40_000);
+        for (query, body) in [
+            (Some(format!("{long}=1")), String::new()),
+            (Some(format!("{long}=1&{long}=2")), String::new()),
+            (Some(format!("purpose={long}%60%60{long}")), String::new()),
+            (Some("%1b%5b31m%00=1".to_owned()), String::new()),
+            (None, format!("{{\"{long}\":1}}")),
+            (None, format!("{{\"`{}\":1}}", "a`".repeat(20_000))),
+            (None, "{\"\\u001b[31m\\u0007\":1}".to_owned()),
+        ] {
+            let call = call(query.as_deref(), Some("application/json"), &body);
+            let refused = match query {
+                Some(_) => super::query::<Filter>(&call).map(|_| ()),
+                None => super::body::<Guess>(&call).map(|_| ()),
+            };
+            let message = told(refused.unwrap_err());
+            assert!(message.len() < 600 && !message.chars().any(char::is_control), "{message:?}");
+        }
+        let misspelt = super::query::<Filter>(&call(Some("purposes=x"), None, ""));
+        let message = "the query: unknown field `purposes`, expected `purpose` or `limit`";
+        assert_eq!(told(misspelt.unwrap_err()), message);
     }
 
     #[test]

@@ -42,9 +42,11 @@ impl Operations {
     pub(super) async fn clean_up(&self, call: &Call<'_>) -> Result<Value, Refused> {
         let Asked { reason, by } = input::body(call)?;
         let operation = Operation { by: by.0, reason: reason.0 };
-        let swept = self.store.sweep(&operation).await?;
-        let record = Record::new(swept.at, Action::Sweep, swept.changed(), &operation);
-        self.tell(&record, &self.rules());
+        let rules = self.rules();
+        let asked = [Record::new(Timestamp::default(), Action::Sweep, false, &operation)];
+        let swept = self.store.sweep(&operation).await;
+        let swept = swept.map_err(|error| self.failed(error, &asked, &rules))?;
+        self.tell(&Record::new(swept.at, Action::Sweep, swept.changed(), &operation), &rules);
         Ok(json!({
             "success": true,
             "at": swept.at.to_iso8601(),

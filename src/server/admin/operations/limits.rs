@@ -9,6 +9,7 @@ use super::{Operations, view};
 use crate::domain::id::{LimitName, Purpose};
 use crate::domain::ledger::limits::ResetCommand;
 use crate::domain::ledger::trail::{Action, Operation, Record};
+use crate::domain::time::Timestamp;
 use crate::domain::window::{Owner, Take};
 use crate::server::admin::reply::{Call, Refused};
 
@@ -52,7 +53,7 @@ impl Operations {
     /// `GET /-/limits`.
     pub(super) fn limits(&self, call: &Call<'_>) -> Result<Value, Refused> {
         let Nothing {} = input::query(call)?;
-        Ok(self.rules().to_json())
+        Ok(view::rules(&self.rules()))
     }
 
     /// `GET /-/limits/usage`.
@@ -78,12 +79,11 @@ impl Operations {
         let takes = takes(&selected, &rules)?;
         let operation = Operation { by: by.0, reason: reason.0 };
         let command = ResetCommand { takes, operation };
-        let done = self.store.reset(&command).await?;
-        for (take, forgotten) in command.takes.iter().zip(&done.value) {
-            let Owner { subject, purpose, client } = take.owner.clone();
-            let limit = Some(take.limit.clone());
-            let record = Record::new(done.at, Action::Reset, *forgotten > 0, &command.operation);
-            self.tell(&Record { subject, purpose, client, limit, ..record }, &rules);
+        let asked: Vec<Record> = command.takes.iter().map(|take| asked(take, &command.operation)).collect();
+        let done = self.store.reset(&command).await;
+        let done = done.map_err(|error| self.failed(error, &asked, &rules))?;
+        for (asked, forgotten) in asked.into_iter().zip(&done.value) {
+            self.tell(&Record { at: done.at, changed: *forgotten > 0, ..asked }, &rules);
         }
         let reset = command.takes.iter().zip(&done.value).map(|(take, forgotten)| {
             json!({
@@ -101,6 +101,14 @@ impl Operations {
             "reset": reset.collect::<Vec<_>>(),
         }))
     }
+}
+
+/// What is told of one limit, before anything is known of it.
+fn asked(take: &Take, operation: &Operation) -> Record {
+    let Owner { subject, purpose, client } = take.owner.clone();
+    let limit = Some(take.limit.clone());
+    let record = Record::new(Timestamp::default(), Action::Reset, false, operation);
+    Record { subject, purpose, client, limit, ..record }
 }
 
 fn selected(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::input::{self, OfCursor, OfNote, OfPurpose, OfSubject, PageSize};
 use super::rules::Rules;
-use super::{Operations, view};
+use super::{Operations, look, view};
 use crate::domain::id::Purpose;
 use crate::domain::ledger::clear::{ClearCommand, Cleared};
 use crate::domain::ledger::trail::{Action, Operation, Record};
@@ -58,8 +58,16 @@ impl Operations {
                 purpose,
                 operation: operation.clone(),
             };
-            let done = self.store.clear(&command).await?;
-            self.tell_cleared(&command, &done.value, done.at, &rules);
+            let asked = asked(&command);
+            let done = match self.store.clear(&command).await {
+                Ok(done) => done,
+                // What was asked for was done in part.
+                Err(error) if error.is_unsent() && !cleared.is_empty() => {
+                    return Err(Refused::Unknown { error, look: look(Action::Clear) });
+                }
+                Err(error) => return Err(self.failed(error, &[asked], &rules)),
+            };
+            self.tell(&Record { at: done.at, changed: done.value.changed(), ..asked }, &rules);
             at = Some(done.at);
             cleared.push(of_cleared(&command, &done.value));
         }
@@ -92,14 +100,14 @@ impl Operations {
         }
         Ok(found)
     }
+}
 
-    fn tell_cleared(&self, command: &ClearCommand, cleared: &Cleared, at: Timestamp, rules: &Rules) {
-        let record = Record {
-            subject: Some(command.subject.clone()),
-            purpose: Some(command.purpose.clone()),
-            ..Record::new(at, Action::Clear, cleared.changed(), &command.operation)
-        };
-        self.tell(&record, rules);
+/// What is told of it, before anything is known of it.
+fn asked(command: &ClearCommand) -> Record {
+    Record {
+        subject: Some(command.subject.clone()),
+        purpose: Some(command.purpose.clone()),
+        ..Record::new(Timestamp::default(), Action::Clear, false, &command.operation)
     }
 }
 

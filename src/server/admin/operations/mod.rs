@@ -23,9 +23,9 @@ use http::Method;
 use serde_json::Value;
 
 use crate::domain::keyring::Keyring;
-use crate::domain::ledger::trail::Record;
+use crate::domain::ledger::trail::{Action, Record};
 use crate::server::admin::reply::{Call, Refused, Reply};
-use crate::store::contract::Store;
+use crate::store::contract::{Store, StoreError};
 use crate::telemetry::event::{Event, Intervention};
 use crate::telemetry::recorder::Telemetry;
 use rules::{Rulebook, Rules};
@@ -48,10 +48,7 @@ pub struct Operations {
 impl Operations {
     /// Answers one call.
     pub async fn answer(&self, call: &Call<'_>) -> Reply {
-        let is_change = *call.method == Method::POST;
-        let done = self.dispatch(call).await;
-        done.map_err(|refused| if is_change { refused.of_change() } else { refused })
-            .map_or_else(Reply::from, Reply::ok)
+        self.dispatch(call).await.map_or_else(Reply::from, Reply::ok)
     }
 
     async fn dispatch(&self, call: &Call<'_>) -> Result<Value, Refused> {
@@ -80,23 +77,55 @@ impl Operations {
 
     /// Tells what an operator changed. The store has it in its trail already.
     fn tell(&self, record: &Record, rules: &Rules) {
-        self.tell_intervention(&Intervention {
-            at: record.at,
-            operation: record.action.as_str(),
-            result: if record.changed { "changed" } else { "unchanged" },
-            by: record.operation.by.as_str(),
-            reason: record.operation.reason.as_str(),
-            subject: record.subject.as_ref(),
-            purpose: record.purpose.as_ref(),
-            reference: record.reference.as_ref(),
-            limit: record.limit.as_ref(),
-            client: record.client,
-            forms: rules.forms,
-        });
+        let result = if record.changed { "changed" } else { "unchanged" };
+        self.tell_intervention(&Intervention { result, ..intervention(record, rules) });
+    }
+
+    /// What follows from an error of the store. Unless the changes of these records were surely not made, they
+    /// are told as changes of which nobody knows.
+    fn failed(&self, error: StoreError, asked: &[Record], rules: &Rules) -> Refused {
+        let Some(action) = asked.first().map(|record| record.action) else { return Refused::Store(error) };
+        // What takes several steps may have made the first of them.
+        let takes_one_step = asked.len() == 1 && action != Action::Sweep;
+        if error.is_unsent() && takes_one_step {
+            return Refused::Store(error);
+        }
+        for record in asked {
+            let unknown = Intervention { at: None, result: "unknown", ..intervention(record, rules) };
+            self.tell_intervention(&unknown);
+        }
+        Refused::Unknown { error, look: look(action) }
     }
 
     fn tell_intervention(&self, intervention: &Intervention<'_>) {
         self.telemetry.emit(&Event::Operated { intervention });
+    }
+}
+
+/// A record as it is told, but for its result.
+fn intervention<'a>(record: &'a Record, rules: &Rules) -> Intervention<'a> {
+    Intervention {
+        at: Some(record.at),
+        operation: record.action.as_str(),
+        result: "unchanged",
+        by: record.operation.by.as_str(),
+        reason: record.operation.reason.as_str(),
+        subject: record.subject.as_ref(),
+        purpose: record.purpose.as_ref(),
+        reference: record.reference.as_ref(),
+        limit: record.limit.as_ref(),
+        client: record.client,
+        forms: rules.forms,
+    }
+}
+
+/// The command that shows whether a change was made.
+fn look(action: Action) -> &'static str {
+    match action {
+        Action::Clear => "otp-sidecar locks show --subject …",
+        Action::Revoke => "otp-sidecar challenges list --subject …",
+        Action::Reset => "otp-sidecar limits show …",
+        Action::Sweep => "otp-sidecar cleanup --dry-run",
     }
 }
 
