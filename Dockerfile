@@ -16,7 +16,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 WORKDIR /src
 COPY Cargo.toml Cargo.lock build.rs ./
 # What the compiler is told of what runs often (pgo/README.md).
-COPY .cargo .cargo
+COPY .cargo/config.toml .cargo/config.toml
 COPY pgo pgo
 COPY src src
 COPY policies policies
