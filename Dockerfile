@@ -15,6 +15,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     cargo install --locked --version 0.7.7 cargo-auditable
 WORKDIR /src
 COPY Cargo.toml Cargo.lock build.rs ./
+# What the compiler is told of what runs often (pgo/README.md).
+COPY .cargo/config.toml .cargo/config.toml
+COPY pgo pgo
 COPY src src
 COPY policies policies
 COPY benches benches

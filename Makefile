@@ -1,7 +1,7 @@
 # `make demo` shows the whole flow, `make test` proves it. Both do their own set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs lint unit release bench mutants deny dashboards chart pictures clean
+.PHONY: help demo test needs lint unit bench mutants deny pgo dashboards chart pictures clean
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -31,8 +31,8 @@ lint:
 unit:
 	$(CARGO) test --locked
 
-release: ## Build the release twice, the second time laid out for what ran under load: target/trained/otp-sidecar.
-	@scripts/build-release.sh $(ARGS)
+pgo: ## Count anew what runs often, for the release build (pgo/README.md). Some 15 minutes.
+	@scripts/pgo.sh
 
 bench: ## Measure the parts, then the whole beside its peers.
 	$(CARGO) bench --locked

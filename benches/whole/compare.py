@@ -252,7 +252,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default=f"{HERE}/peers/target/release", help="folder of floor and backend")
     parser.add_argument("--sidecar", help="command that starts the sidecar")
-    parser.add_argument("--trained", help="the same for the build of scripts/build-release.sh")
+    parser.add_argument("--plain", help="the same for a build without the profile of pgo/")
     parser.add_argument("--only", default="", help="targets, comma-separated")
     parser.add_argument("--shapes", default=",".join(SHAPES), help="shapes, comma-separated")
     parser.add_argument("--rounds", type=int, default=5)
@@ -263,7 +263,7 @@ def main():
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    sidecars = {"sidecar": options.sidecar, "trained": options.trained}
+    sidecars = {"sidecar": options.sidecar, "plain": options.plain}
     sidecars = {name: command for name, command in sidecars.items() if command}
     rig = Rig(options.peers, sidecars, [name for name in options.only.split(",") if name])
     try:

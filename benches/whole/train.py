@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The load under which `scripts/build-release.sh` learns what runs how often: passed requests in all the
-shapes of the comparison, and decided ones, so that neither is laid out at the cost of the other.
+"""The load under which `scripts/pgo.sh` learns what runs how often: passed requests in all the shapes of the
+comparison, and decided ones with either store, so that nothing is laid out at the cost of something else.
 
     train.py --peers target/peers/release --sidecar .../otp-sidecar --policies policies
 """
@@ -18,6 +18,7 @@ import subprocess
 import compare
 
 SECRET = "a-secret-for-training-that-is-long-enough"
+CODE_KEYS = "k1:" + base64.b64encode(bytes(32)).decode()
 
 # Passed requests: the shapes of the comparison, and what clients send besides.
 PASSED = {
@@ -79,16 +80,30 @@ def without_limits(policies, folder):
     return copied
 
 
-def train(rig, name, shape, seconds):
+def put_under_load(rig, port, name, shape, seconds):
     connections, path, script = shape
     file = f"{rig.dir}/{name}.lua"
     with open(file, "w") as lua:
         lua.write(script + compare.REPORT)
-    url = f"http://127.0.0.1:{rig.targets['sidecar'][0]}{path}"
+    url = f"http://127.0.0.1:{port}{path}"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", file, url]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     done, failed = re.search(r"RESULT (\d+) (\d+)", output).groups()
     print(f"  {name:8} {done:>8} requests, {failed} answered with an error", flush=True)
+
+
+def train(rig, options, state, shapes):
+    """One run of the program, to its end: that is when it writes down what it has counted."""
+    command = [options.sidecar, "serve", "--listen", "LISTEN", "--admin-listen", "ADMIN"]
+    command += ["--upstream", "http://BACKEND", "--policies", f"{rig.dir}/policies", "--state", state]
+    command += ["--smtp", "smtp://127.0.0.1:1?tls=none", "--mail-from", "otp@example.com"]
+    port, _ = rig.launch(state.partition(":")[0], command)
+    print(f"state in {state}", flush=True)
+    for name, shape in shapes:
+        put_under_load(rig, port, name, shape, options.seconds)
+    sidecar = rig.children.pop()
+    sidecar.terminate()
+    sidecar.wait(120)  # A stop waits for the mails that cannot be sent.
 
 
 def main():
@@ -98,20 +113,14 @@ def main():
     parser.add_argument("--policies", required=True, help="folder of the shipped policies")
     parser.add_argument("--seconds", type=int, default=2, help="for each shape")
     options = parser.parse_args()
-    os.environ.update(JWT_SECRET=SECRET, PIN="0")
+    os.environ.update(JWT_SECRET=SECRET, OTP_SIDECAR_CODE_KEYS=CODE_KEYS, PIN="0")
     rig = compare.Rig(options.peers, {}, ["sidecar"])
     try:
-        policies = without_limits(options.policies, rig.dir)
-        command = [options.sidecar, "serve", "--listen", "LISTEN", "--admin-listen", "ADMIN"]
-        command += ["--upstream", "http://BACKEND", "--policies", policies]
-        command += ["--smtp", "smtp://127.0.0.1:1?tls=none", "--mail-from", "otp@example.com"]
-        rig.targets["sidecar"] = rig.launch("sidecar", command)
-        for name, shape in [*PASSED.items(), *decided()]:
-            train(rig, name, shape, options.seconds)
-        # It writes down what it has learnt when it ends, which may take as long as a stop may.
-        sidecar = rig.children.pop()
-        sidecar.terminate()
-        sidecar.wait(120)
+        without_limits(options.policies, rig.dir)
+        redis = compare.free_port()
+        rig.start(["redis-server", "--port", str(redis), "--bind", "127.0.0.1", "--save", ""], compare.LOAD_CORE, redis)
+        train(rig, options, "memory", [*PASSED.items(), *decided()])
+        train(rig, options, f"redis://127.0.0.1:{redis}", decided())
     finally:
         rig.close()
 

@@ -3,6 +3,7 @@
 'use strict';
 
 const crypto = require('node:crypto');
+const fs = require('node:fs');
 const express = require('express');
 const jwt = require('jsonwebtoken');
 
@@ -72,6 +73,11 @@ app.use((error, req, res, next) => refuse(res, error.status ?? 500, 'That did no
 const where = process.env.SOCKET
   ? { path: process.env.SOCKET }
   : { host: process.env.HOST ?? '127.0.0.1', port: Number(process.env.PORT ?? 3000) };
+if (process.env.SOCKET) {
+  // For the sidecar, which is another user in the same group. What a wallet that was killed left behind is in the way.
+  process.umask(0o007);
+  fs.rmSync(process.env.SOCKET, { force: true });
+}
 const server = app.listen(where, (error) => {
   if (error) throw error;
   const address = server.address();

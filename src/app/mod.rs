@@ -35,7 +35,7 @@ use crate::proxy::upstream::{Upstream, UpstreamSettings};
 use crate::server::admin;
 use crate::server::admin::operations::Operations;
 use crate::server::admin::routes::Admin;
-use crate::server::listener::ListenerSettings;
+use crate::server::settings::ListenerSettings;
 use crate::store::contract::{Ledger, Outbox, Store};
 use crate::store::memory::MemoryStore;
 use crate::store::observed::Observed;

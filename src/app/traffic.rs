@@ -11,7 +11,8 @@ use tokio::sync::{oneshot, watch};
 use crate::enforce::Enforcer;
 use crate::proxy::body::Body;
 use crate::server::Handler;
-use crate::server::listener::{self, ListenerSettings};
+use crate::server::listener;
+use crate::server::settings::ListenerSettings;
 
 /// The runtime of the traffic thread, made before the thread is: the store's connection is to be driven
 /// where most of its calls come from.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::policy::compile::{Resolver, compile};
-use crate::policy::document::SourceFile;
 use crate::policy::snapshot::PolicySnapshot;
+use crate::policy::source::SourceFile;
 use crate::reload::LoadError;
 use crate::reload::host::Host;
 use crate::reload::source::Source;

@@ -4,22 +4,24 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::Args;
 use zeroize::Zeroizing;
 
+use super::problems::FlagProblem;
 use super::secret::{self, CodeKeys};
+use super::typed::Typed;
 use super::{StateTarget, duration, target};
 
 /// Where the admin listener is when nobody says so.
 pub const ADMIN: &str = "http://127.0.0.1:9145";
 
-/// A flag that is wrong: its name without the dashes, and a sentence.
-pub type FlagProblem = (String, String);
-
 /// Where state is kept.
 #[derive(Debug, Default, Args)]
 pub struct StateFlags {
+    // Before the flags that it asks about: they are taken out as they are read.
+    #[command(flatten)]
+    typed: Typed,
+
     /// Where state is kept: memory (one replica, lost at a restart), redis://user:pass@host:6379/0,
     /// rediss:// (TLS; more with ?ca=FILE, ?cert=FILE&key=FILE) or redis+unix:///path?db=0&user=…&pass=….
     #[arg(long, env = "OTP_SIDECAR_STATE", value_name = "URL", hide_env_values = true)]
@@ -31,12 +33,17 @@ pub struct StateFlags {
 }
 
 impl StateFlags {
+    /// Whether the command line says it, rather than the environment.
+    fn is_typed(&self) -> bool {
+        self.typed.has("state") || self.typed.has("state-file")
+    }
+
     /// Where state is kept; `None` when nobody says.
     ///
     /// # Errors
     /// With the flag that is wrong.
     pub fn target(self) -> Result<Option<StateTarget>, FlagProblem> {
-        let text = either("state", self.state, self.state_file)?;
+        let text = self.typed.either("state", self.state, self.state_file)?;
         text.map(|text| target::state(&text).map_err(|problem| ("state".to_owned(), problem))).transpose()
     }
 }
@@ -44,6 +51,9 @@ impl StateFlags {
 /// The keys of the codes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct KeyFlags {
+    #[command(flatten)]
+    typed: Typed,
+
     /// Keys for the digests of codes: kid:base64,… (32 bytes each); the first signs, all verify
     /// [default: none; `serve` generates one with --state memory].
     #[arg(long, env = "OTP_SIDECAR_CODE_KEYS", value_name = "KEYS", hide_env_values = true)]
@@ -60,7 +70,7 @@ impl KeyFlags {
     /// # Errors
     /// With the flag that is wrong.
     pub fn text(self) -> Result<Option<Zeroizing<String>>, FlagProblem> {
-        either("code-keys", self.code_keys, self.code_keys_file)
+        self.typed.either("code-keys", self.code_keys, self.code_keys_file)
     }
 
     /// The keys, newest first; none when nobody says.
@@ -73,61 +83,10 @@ impl KeyFlags {
     }
 }
 
-/// A secret is given by a flag or by a file, not by both.
-///
-/// # Errors
-/// With the flag that is wrong.
-pub fn either(
-    flag: &str,
-    value: Option<String>,
-    file: Option<PathBuf>,
-) -> Result<Option<Zeroizing<String>>, FlagProblem> {
-    match (value, file) {
-        (Some(_), Some(_)) => {
-            Err((flag.to_owned(), format!("given together with --{flag}-file; leave one of them out")))
-        }
-        (Some(value), None) => Ok(Some(Zeroizing::new(value))),
-        (None, Some(path)) => {
-            secret::from_file(&path).map(Some).map_err(|problem| (format!("{flag}-file"), problem))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-/// Which of the two ways was typed, rather than found in the environment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Typed {
-    admin: bool,
-    state: bool,
-}
-
-impl FromArgMatches for Typed {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let is_typed = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
-        Ok(Self { admin: is_typed("admin"), state: is_typed("state") || is_typed("state_file") })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl Args for Typed {
-    fn augment_args(command: Command) -> Command {
-        command
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        command
-    }
-}
-
 /// How a command reaches a deployment.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to reach the sidecar, or its state")]
 pub struct AccessFlags {
-    // Before the flags that it asks about: they are taken out as they are read.
     #[command(flatten)]
     typed: Typed,
 
@@ -210,7 +169,8 @@ impl AccessFlags {
     /// A sentence that names the flag.
     pub fn way(self) -> Result<Way, String> {
         let told = |(flag, problem): FlagProblem| format!("--{flag}: {problem}");
-        if self.typed.admin && self.typed.state {
+        let (admin_typed, state_typed) = (self.typed.has("admin"), self.state.is_typed());
+        if admin_typed && state_typed {
             return Err(
                 "--admin and --state are two ways to the same state: leave one of them out".to_owned()
             );
@@ -224,7 +184,7 @@ impl AccessFlags {
                 timeout,
             })
         };
-        if self.typed.state {
+        if state_typed {
             let state = self.state.target().map_err(told)?;
             let state = state.ok_or("--state: write where the state is, such as redis://host:6379/0")?;
             return store(state).map(Way::Store);
@@ -236,7 +196,7 @@ impl AccessFlags {
             keeps_secrets(&url).map_err(|problem| format!("--admin: {problem}"))?;
         }
         let admin = AdminSettings { url, token, timeout };
-        if self.typed.admin {
+        if admin_typed {
             return Ok(Way::Admin(admin));
         }
         let state = self.state.target().map_err(told)?;
@@ -328,6 +288,20 @@ mod tests {
             assert!(way(&["--admin", elsewhere]).is_ok(), "there is nothing to read");
         }
         std::fs::remove_file(token).unwrap();
+    }
+
+    #[test]
+    fn what_is_typed_goes_before_what_the_environment_says() {
+        let state = |typed: &[&str]| {
+            let typed = Typed::these(typed);
+            StateFlags { typed, state: Some("memory".to_owned()), state_file: Some("/nowhere".into()) }
+                .target()
+        };
+        assert!(matches!(state(&["state"]), Ok(Some(StateTarget::Memory))));
+        assert_eq!(state(&["state-file"]).unwrap_err().0, "state-file");
+        for both in [&["state", "state-file"][..], &[]] {
+            assert!(state(both).unwrap_err().1.contains("leave one of them out"));
+        }
     }
 
     #[test]

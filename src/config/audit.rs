@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration;
+use super::problems::Problems;
 use crate::telemetry::audit::settings::{AuditSettings, Destination};
 
 /// The shortest file that is worth rotating.
@@ -48,19 +49,15 @@ impl AuditFlags {
         }
     }
 
-    /// Checks every flag, also when there is no audit log. `wrong` is told each problem.
-    pub(super) fn check(self, mut wrong: impl FnMut(&str, String)) -> Option<AuditSettings> {
+    /// Checks every flag, also when there is no audit log.
+    pub(super) fn check(self, problems: &mut Problems) -> Option<AuditSettings> {
         let max_size = duration::size(&self.audit_max_size)
-            .and_then(|size| at_least(size, SHORTEST, "must be at least 64KiB"))
-            .map_err(|problem| wrong("audit-max-size", problem))
-            .ok();
+            .and_then(|size| at_least(size, SHORTEST, "must be at least 64KiB"));
+        let max_size = problems.take("audit-max-size", max_size);
         let max_age = duration::duration(&self.audit_max_age)
-            .and_then(|age| at_least(age, Duration::from_nanos(1), "must be longer than nothing"))
-            .map_err(|problem| wrong("audit-max-age", problem))
-            .ok();
-        let queue = at_least(self.audit_queue, 1, "must be at least 1")
-            .map_err(|problem| wrong("audit-queue", problem))
-            .ok();
+            .and_then(|age| at_least(age, Duration::from_nanos(1), "must be longer than nothing"));
+        let max_age = problems.take("audit-max-age", max_age);
+        let queue = problems.take("audit-queue", at_least(self.audit_queue, 1, "must be at least 1"));
         let destination = self.audit.as_deref().map(destination)?;
         let keep = self.audit_keep;
         Some(AuditSettings {

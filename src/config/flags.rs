@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::access::{FlagProblem, KeyFlags, StateFlags};
+use super::access::{KeyFlags, StateFlags};
 use super::audit::AuditFlags;
 use super::mail::MailFlags;
+use super::problems::Problems;
 use super::secret::CodeKeys;
+use super::typed::Typed;
 use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
@@ -105,6 +107,7 @@ impl ServeFlags {
             policies,
             state: StateFlags::default(),
             mail: MailFlags {
+                typed: Typed::default(),
                 smtp: Some(smtp),
                 smtp_file: None,
                 mail_from: Some(text("otp@wallet.example")),
@@ -120,20 +123,6 @@ impl ServeFlags {
             log: text("pretty"),
             audit: AuditFlags::off(),
         }
-    }
-}
-
-/// Collects what is wrong, so that all of it is told at once.
-#[derive(Default)]
-pub(super) struct Problems(pub(super) Vec<String>);
-
-impl Problems {
-    pub(super) fn take<T>(&mut self, flag: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|problem| self.0.push(format!("--{flag}: {problem}"))).ok()
-    }
-
-    pub(super) fn note<T>(&mut self, result: Result<T, FlagProblem>) -> Option<T> {
-        result.map_err(|(flag, problem)| self.0.push(format!("--{flag}: {problem}"))).ok()
     }
 }
 
@@ -172,7 +161,7 @@ impl ServeFlags {
         .map(|(flag, text)| p.take(flag, duration::duration(text)));
         let max_body = p.take("max-body", duration::size(&self.max_body));
         let log = p.take("log", log_format(&self.log));
-        let audit = self.audit.check(|flag, problem| p.0.push(format!("--{flag}: {problem}")));
+        let audit = self.audit.check(p);
         let max_connections = p.take(
             "max-connections",
             if self.max_connections > 0 {

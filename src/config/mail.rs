@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Mail;
-use super::access::either;
-use super::flags::Problems;
+use super::problems::Problems;
+use super::typed::Typed;
 use crate::delivery::target::{SmtpTarget, parse_smtp};
 
 /// The relay and the sender, as `serve` and `mail test` take them.
 #[derive(Debug, Args)]
 pub struct MailFlags {
+    /// What of it was typed.
+    #[command(flatten)]
+    pub typed: Typed,
+
     /// The mail relay: smtp://user:pass@host:587 (STARTTLS; more with ?tls=opportunistic, ?tls=none or
     /// ?ca=FILE), smtps://user:pass@host:465, or gmail (smtp.gmail.com:465 with EMAIL_USER and EMAIL_PASS).
     /// Needed when the policies send codes.
@@ -40,7 +44,7 @@ impl MailFlags {
 
     /// Checks the flags among others.
     pub(super) fn check(self, problems: &mut Problems, env: &dyn Fn(&str) -> Option<String>) -> Option<Mail> {
-        let text = problems.note(either("smtp", self.smtp, self.smtp_file))??;
+        let text = problems.note(self.typed.either("smtp", self.smtp, self.smtp_file))??;
         let relay = parse_smtp(&text, env).map_err(|problem| problem.to_string());
         let relay = problems.take("smtp", relay)?;
         problems.take("mail-from", sender(relay, self.mail_from, env))

@@ -6,8 +6,10 @@ pub mod audit;
 pub mod duration;
 pub mod flags;
 pub mod mail;
+pub mod problems;
 pub mod secret;
 pub mod target;
+pub mod typed;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::delivery::target::SmtpTarget;
 use crate::domain::keyring::KeyId;
-use crate::proxy::upstream::Target;
+use crate::proxy::target::Target;
 use crate::telemetry::audit::settings::AuditSettings;
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;

@@ -1,7 +1,7 @@
 //! `--upstream` and `--state` → what they point at.
 
 use super::StateTarget;
-use crate::proxy::upstream::Target;
+use crate::proxy::target::Target;
 
 /// Reads `http://host:port` or `unix:/path`.
 ///

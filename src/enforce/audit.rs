@@ -1,46 +1,11 @@
 //! What the audit log is told of one request: the decision when it is made, and what ended it later.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::Enforcer;
 use super::context::Context;
-use crate::domain::id::{Purpose, Reference};
-use crate::domain::tally::Tally;
-use crate::domain::time::Timestamp;
 use crate::policy::decision::Denial;
 use crate::policy::snapshot::Action;
 use crate::telemetry::event::{Event, Ruling};
 use crate::telemetry::label::outcome;
-
-/// What becomes known of a request on its way, for its audit line.
-#[derive(Debug, Default)]
-pub struct Known {
-    purpose: OnceLock<Purpose>,
-    reference: OnceLock<Reference>,
-    counted: OnceLock<(Timestamp, Tally)>,
-    ruled: AtomicBool,
-}
-
-impl Known {
-    /// What the code is for.
-    pub fn purpose(&self, purpose: &Purpose) {
-        self.purpose.get_or_init(|| purpose.clone());
-    }
-
-    /// Which challenge it is about.
-    pub fn reference(&self, reference: &Reference) {
-        self.reference.get_or_init(|| reference.clone());
-    }
-
-    /// What the store counted, and when. The first decision of the store is the one that counts.
-    pub fn counted(&self, at: Timestamp, tally: &Tally) {
-        if let Some(account) = &tally.account {
-            self.purpose(&account.purpose);
-        }
-        self.counted.get_or_init(|| (at, tally.clone()));
-    }
-}
 
 /// Why a request was let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +34,7 @@ impl Allowed {
 impl Enforcer {
     /// Tells that a request was let through, once.
     pub(super) fn allowed(&self, context: &Context, why: Allowed) {
-        if self.parts.telemetry.audit().is_none() || context.known.ruled.swap(true, Ordering::AcqRel) {
+        if self.parts.telemetry.audit().is_none() || context.known.mark_ruled() {
             return;
         }
         let right = (why == Allowed::Matched).then_some(true);
@@ -82,7 +47,7 @@ impl Enforcer {
             return;
         }
         let reason = denial.reason();
-        if context.known.ruled.swap(true, Ordering::AcqRel) {
+        if context.known.mark_ruled() {
             self.parts.telemetry.emit(&Event::Failed { actor: context.actor(), reason });
             return;
         }

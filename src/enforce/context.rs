@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use http::{HeaderValue, Request, header};
 
 use super::Parts;
-use super::audit::Known;
 use super::handle::InForce;
+use super::known::Known;
 use crate::domain::id::RequestId;
 use crate::domain::subject::Subject;
 use crate::identity::client_addr::client_ip;

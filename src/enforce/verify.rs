@@ -16,8 +16,8 @@ use crate::domain::verify::{SettleCommand, SettleOutcome, Settlement, VerifyComm
 use crate::policy::facts::Facts;
 use crate::policy::snapshot::VerifyRule;
 use crate::policy::verify::{self, Answer, Hold};
+use crate::proxy::failure::UpstreamError;
 use crate::proxy::forward::Care;
-use crate::proxy::upstream::UpstreamError;
 use crate::store::contract::{Challenges, Stamped, StoreError};
 use crate::telemetry::event::{Event, Settled};
 use crate::telemetry::span;

@@ -28,6 +28,7 @@ pub mod scalar;
 pub mod share;
 pub mod scenario;
 pub mod snapshot;
+pub mod source;
 pub mod standards;
 pub mod status;
 pub mod template;

@@ -257,15 +257,6 @@ pub enum OtherMethods {
     Forward,
 }
 
-/// `match.router`: which spellings of a path the backend's router takes for the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Router {
-    /// Another case and one trailing slash are proper spellings.
-    Express,
-    /// Only the exact path is.
-    Strict,
-}
-
 /// What a route does.
 #[derive(Debug)]
 pub enum Action {

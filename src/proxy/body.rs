@@ -12,23 +12,10 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::bell;
+use super::failure::BodyError;
 use super::pool::Lease;
 use super::upgrade::Tunnel;
 use super::upload::{Progress, Upload};
-
-/// Why a body broke off.
-#[derive(Debug, thiserror::Error)]
-pub enum BodyError {
-    /// The connection it came from ended, or its framing was wrong.
-    #[error("the body broke off: {0}")]
-    Broken(#[source] hyper::Error),
-    /// The client stopped sending, or sends next to nothing.
-    #[error("the client sends the body too slowly or not at all")]
-    Stalled,
-    /// Nobody waits for it any more.
-    #[error("the body is no longer wanted")]
-    Withdrawn,
-}
 
 /// The body of a request or an answer. Small, since it is moved more often than it is looked at.
 #[derive(Debug, Default)]
@@ -61,7 +48,7 @@ impl Body {
         Self(Kind::Tunnel(Box::new(tunnel)))
     }
 
-    pub(super) fn download(incoming: Incoming, lease: Lease, upload: Option<Arc<Progress>>) -> Self {
+    pub(super) fn download(incoming: Incoming, lease: Lease<Self>, upload: Option<Arc<Progress>>) -> Self {
         Self(Kind::Download(Box::new(Download { incoming, lease: Some(lease), upload })))
     }
 
@@ -154,7 +141,7 @@ impl http_body::Body for Body {
 #[derive(Debug)]
 struct Download {
     incoming: Incoming,
-    lease: Option<Lease>,
+    lease: Option<Lease<Body>>,
     upload: Option<Arc<Progress>>,
 }
 

@@ -16,12 +16,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use tokio::time::Instant;
 
-use super::body::{Body, BodyError};
+use super::body::Body;
+use super::failure::{BodyError, UpstreamError};
 use super::headers;
 use super::pool::{Lease, Link};
 use super::upgrade::Tunnel;
 use super::upload::Progress;
-use super::upstream::{Upstream, UpstreamError};
+use super::upstream::Upstream;
 use crate::policy::decision::Admission;
 
 /// A connection that was idle for longer than this may be about to be closed by a keep-alive timer of
@@ -184,7 +185,7 @@ impl Upstream {
     /// Sends the request and waits for the head of the answer.
     async fn send(
         &self,
-        link: &mut Link,
+        link: &mut Link<Body>,
         request: Request<Body>,
         upload: Option<&Arc<Progress>>,
         started: Instant,
@@ -222,7 +223,7 @@ impl Upstream {
     fn deliver(
         &self,
         answer: Response<Incoming>,
-        mut link: Box<Link>,
+        mut link: Box<Link<Body>>,
         upload: Option<&Arc<Progress>>,
     ) -> Response<Body> {
         let (mut head, incoming) = answer.into_parts();
@@ -349,7 +350,7 @@ fn agrees(answered: Option<&HeaderValue>, wanted: Option<&HeaderValue>) -> bool 
 }
 
 /// A copy for a second try, when one is allowed and may be needed.
-fn spare_of(request: &Request<Body>, link: &Link, now: Instant) -> Option<Request<Body>> {
+fn spare_of(request: &Request<Body>, link: &Link<Body>, now: Instant) -> Option<Request<Body>> {
     let is_suspicious = link.rested_at.is_none_or(|since| now.duration_since(since) > SUSPICIOUS_AFTER);
     let is_repeatable = request.body().is_end_stream() && is_idempotent(request.method());
     if !is_suspicious || !is_repeatable {

@@ -5,9 +5,11 @@
 //! connection, streamed both ways). This module knows neither the store nor who is calling.
 
 pub mod body;
+pub mod failure;
 pub mod forward;
 pub mod head;
 pub mod headers;
+pub mod target;
 pub mod upgrade;
 pub mod upstream;
 mod bell;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, Sleep};
 
-use super::body::Body;
 use super::upload::Progress;
 
 /// How long a connection may lie idle before it is closed, when the upstream does not close it first.
@@ -16,10 +15,10 @@ const IDLE_AT_MOST: Duration = Duration::from_secs(60);
 /// How many connections may lie idle.
 const IDLE_CONNECTIONS: usize = 1024;
 
-/// One connection to the upstream.
+/// One connection to the upstream, over which requests with bodies of one kind go.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) sender: SendRequest<Body>,
+pub(super) struct Link<B> {
+    pub(super) sender: SendRequest<B>,
     /// Fires at or before the deadline of the exchange under way. It lives as long as the connection,
     /// and is moved only when it fires: registering a timer for each request would cost more than the
     /// rest of the bookkeeping.
@@ -31,15 +30,21 @@ pub(super) struct Link {
 }
 
 /// The idle connections to one upstream.
-#[derive(Debug, Default)]
-pub(super) struct Pool {
+#[derive(Debug)]
+pub(super) struct Pool<B> {
     #[allow(clippy::vec_box, reason = "a request moves its connection several times")]
-    idle: Mutex<Vec<Box<Link>>>,
+    idle: Mutex<Vec<Box<Link<B>>>>,
 }
 
-impl Pool {
+impl<B> Default for Pool<B> {
+    fn default() -> Self {
+        Self { idle: Mutex::default() }
+    }
+}
+
+impl<B> Pool<B> {
     /// The connection that was used last, if it is open and was used since `oldest`.
-    pub(super) fn take(&self, oldest: Instant) -> Option<Box<Link>> {
+    pub(super) fn take(&self, oldest: Instant) -> Option<Box<Link<B>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(link) = idle.pop() {
             if link.rested_at.is_some_and(|since| since < oldest) {
@@ -56,7 +61,7 @@ impl Pool {
         None
     }
 
-    fn put(&self, mut link: Box<Link>) {
+    fn put(&self, mut link: Box<Link<B>>) {
         let now = Instant::now();
         link.rested_at = Some(now);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,13 +78,13 @@ impl Pool {
 
 /// A connection in use.
 #[derive(Debug)]
-pub(super) struct Lease {
-    link: Box<Link>,
-    pool: Arc<Pool>,
+pub(super) struct Lease<B> {
+    link: Box<Link<B>>,
+    pool: Arc<Pool<B>>,
 }
 
-impl Lease {
-    pub(super) fn new(link: Box<Link>, pool: &Arc<Pool>) -> Self {
+impl<B: Send + 'static> Lease<B> {
+    pub(super) fn new(link: Box<Link<B>>, pool: &Arc<Pool<B>>) -> Self {
         Self { link, pool: Arc::clone(pool) }
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::upstream::Stream;
+use super::target::Stream;
 
 /// How much is copied at a time, each way.
 const PIECE: usize = 8 * 1024;

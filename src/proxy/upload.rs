@@ -13,7 +13,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use super::body::BodyError;
+use super::failure::BodyError;
 use super::headers;
 
 /// How long a client that sent `Expect: 100-continue` waits when the upstream says nothing about it.

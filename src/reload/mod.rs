@@ -118,7 +118,7 @@ impl Attempt {
 /// The digest of a set and of the keys it names. A set that cannot be read has one too, so that one
 /// failure is reported once and not every second.
 fn fingerprint(
-    files: &Result<Vec<crate::policy::document::SourceFile>, SourceError>,
+    files: &Result<Vec<crate::policy::source::SourceFile>, SourceError>,
     key_files: &BTreeSet<PathBuf>,
 ) -> Fingerprint {
     let mut parts: Vec<(String, Vec<u8>)> = match files {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::policy::document::SourceFile;
 use crate::policy::document::tree::MAX_BYTES;
+use crate::policy::source::SourceFile;
 
 /// How often a set that changes under the reader is read again.
 const TRIES: usize = 5;

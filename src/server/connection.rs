@@ -28,9 +28,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::Handler;
 use super::io::{Activity, ClientIo};
-use super::listener::{ListenerSettings, Phase, PhaseCell};
-use super::places::Place;
-use crate::proxy::body::{Body, BodyError};
+use super::patience::{Patience, Verdict};
+use super::phase::{Phase, PhaseCell};
+use super::places::{Place, Stay};
+use super::settings::ListenerSettings;
+use crate::proxy::body::Body;
+use crate::proxy::failure::BodyError;
 use crate::proxy::upgrade::Tunnel;
 
 /// How long a closed connection is read on, so that the client gets to see the last answer: closing
@@ -98,7 +101,7 @@ pub(super) async fn serve<H: Handler>(
             return;
         }
         // Boxed, so that a parked connection does not hold the room.
-        match Box::pin(active(&shared, stream, early, peer, &mut phase)).await {
+        match Box::pin(active(&shared, stream, early, peer, &place, &mut phase)).await {
             Outcome::Idle(idle, leftover) => (stream, early) = (idle, leftover),
             Outcome::Tunnel(client, leftover, tunnel) => {
                 return Box::pin(tunnelled(client, leftover, tunnel, &mut phase)).await;
@@ -155,6 +158,7 @@ async fn active<H: Handler>(
     stream: TcpStream,
     early: Bytes,
     peer: SocketAddr,
+    place: &Place,
     phase: &mut watch::Receiver<Phase>,
 ) -> Outcome {
     let _counted = Unparked::new(&shared.unparked);
@@ -178,6 +182,8 @@ async fn active<H: Handler>(
         connection: shared.http.serve_connection(io, service),
         patience: Patience::new(&shared.settings),
         activity: &activity,
+        place,
+        unfinished: None,
         is_timer_set: false,
     };
     let mut timer = std::pin::pin!(tokio::time::sleep(tick(true)));
@@ -219,6 +225,9 @@ struct Driver<'a, S: HttpService<Incoming>> {
     connection: Connection<TokioIo<ClientIo>, S>,
     patience: Patience,
     activity: &'a Activity,
+    place: &'a Place,
+    /// Held while a head is not finished: until it is, others may need the place more.
+    unfinished: Option<Stay<'a>>,
     /// Whether the timer knows whom to wake.
     is_timer_set: bool,
 }
@@ -239,6 +248,9 @@ where
             if Pin::new(&mut self.connection).poll(cx).is_ready() {
                 return Poll::Ready(End::Done);
             }
+            if self.unfinished.is_some() && self.gives_way(cx) {
+                return Poll::Ready(End::Dropped);
+            }
             if self.is_timer_set && !timer.is_elapsed() {
                 return Poll::Pending;
             }
@@ -257,10 +269,26 @@ where
                     self.patience.expect_head();
                     false
                 }
+                Verdict::Unfinished => {
+                    self.unfinished.get_or_insert_with(|| self.place.park());
+                    if self.gives_way(cx) {
+                        return Poll::Ready(End::Dropped);
+                    }
+                    false
+                }
                 Verdict::TooSlow => return Poll::Ready(End::Dropped),
             };
             timer.as_mut().reset(now + tick(is_silent));
         }
+    }
+
+    /// Whether the client has to go for another one. Not when its head is whole by now.
+    fn gives_way(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.unfinished.take() {
+            Some(stay) if self.patience.has_begun_since(self.activity) => stay.resume(),
+            stay => self.unfinished = stay,
+        }
+        self.unfinished.as_ref().is_some_and(|stay| stay.poll_asked(cx).is_ready())
     }
 
     /// Takes the socket back from HTTP, unless a part of a next request has been read. What arrives
@@ -293,71 +321,6 @@ where
             End::Parked => Outcome::Idle(stream, parts.read_buf),
             End::Done | End::Dropped => Outcome::Over((!self.activity.has_ended()).then_some(stream)),
         }
-    }
-}
-
-/// What the timer found.
-enum Verdict {
-    /// Something is under way.
-    Busy,
-    /// Nothing is, but something was a moment ago.
-    Silent,
-    Idle,
-    TooSlow,
-}
-
-/// How long a client may take, judged once a tick. What it may take its time for: to ask for something,
-/// and to wait for an answer. What it may not: to send a head by drops, and to leave an answer unread.
-#[derive(Debug)]
-struct Patience {
-    header_timeout: Duration,
-    write_timeout: Duration,
-    moves: u32,
-    requests: u32,
-    expects_head: bool,
-    head_since: Option<Instant>,
-    unread_since: Option<Instant>,
-}
-
-impl Patience {
-    fn new(settings: &ListenerSettings) -> Self {
-        Self {
-            header_timeout: settings.header_timeout,
-            write_timeout: settings.write_timeout,
-            moves: 0,
-            requests: 0,
-            expects_head: false,
-            head_since: None,
-            unread_since: None,
-        }
-    }
-
-    /// A part of a head has been read, whatever the socket says.
-    fn expect_head(&mut self) {
-        self.expects_head = true;
-    }
-
-    fn judge(&mut self, activity: &Activity, now: Instant) -> Verdict {
-        let has_moved = std::mem::replace(&mut self.moves, activity.moves()) != activity.moves();
-        if std::mem::replace(&mut self.requests, activity.requests()) != activity.requests() {
-            self.head_since = None;
-        }
-        if activity.is_write_blocked() {
-            if has_moved {
-                self.unread_since = None;
-            }
-            let since = *self.unread_since.get_or_insert(now);
-            return if now - since >= self.write_timeout { Verdict::TooSlow } else { Verdict::Busy };
-        }
-        self.unread_since = None;
-        if activity.is_answering() {
-            return Verdict::Busy;
-        }
-        if activity.has_partial_head() || self.expects_head {
-            let since = *self.head_since.get_or_insert(now);
-            return if now - since >= self.header_timeout { Verdict::TooSlow } else { Verdict::Busy };
-        }
-        if has_moved { Verdict::Silent } else { Verdict::Idle }
     }
 }
 

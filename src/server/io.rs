@@ -13,9 +13,11 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::listener::HEAD_LIMIT;
 use crate::proxy::upgrade::Tunnel;
 
+/// How large the head of a request may be, as in HAProxy and Node. What is not whole yet is held for
+/// everybody who connects.
+pub(super) const HEAD_LIMIT: usize = 16 * 1024;
 /// Up to this size, copying a head and a body together is cheaper than handing over two pieces.
 const SMALL: usize = 1024;
 /// In pieces of this size the rest of a head is handed over that did not come whole. HTTP makes room

@@ -13,7 +13,10 @@ use crate::proxy::body::Body;
 pub mod admin;
 pub mod connection;
 pub mod listener;
+pub mod settings;
 mod io;
+mod patience;
+mod phase;
 mod places;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Places for connections: how many there are, and who gives one up when all are taken.
 //!
 //! A connection on which nothing happens is *parked* (see `connection`) and holds its place only for as
-//! long as nobody else needs it. Otherwise a few sockets that never say a word would keep everybody out
-//! until their idle timeout.
+//! long as nobody else needs it. So does one whose head is not whole after a while. Otherwise a few sockets
+//! that never say a word, or never end one, would keep everybody out until their timeout.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -132,6 +132,11 @@ def flags(sidecar_container):
     return dict(flag.split("=", 1) for flag in rest)
 
 
+def environment(a_container):
+    """Its environment variables; a reference for what comes from elsewhere."""
+    return {it["name"]: it.get("value", it.get("valueFrom")) for it in a_container["env"]}
+
+
 def strings(value):
     """Every text in an object, keys too."""
     if isinstance(value, dict):

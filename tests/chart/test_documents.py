@@ -119,24 +119,6 @@ def test_the_end_of_a_pod_is_drawn_as_it_is():
     assert [int(grace) for grace in drawn] == rendered
 
 
-def test_the_notes_say_what_to_do_next(tmp_path):
-    """Only an installation shows them, which needs a cluster; so they are put into an object here."""
-    for source in CHART.rglob("*"):
-        if source.is_file():
-            target = tmp_path / source.relative_to(CHART)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
-    probe = '{{ dict "kind" "Notes" "text" (include (print $.Template.BasePath "/NOTES.txt") .) | toJson }}'
-    (tmp_path / "templates/probe.yaml").write_text(probe, encoding="utf-8")
-    for way in ("alone", "shared"):
-        objects = render(yaml.safe_load(blocks(WAYS[way])["values.yaml"]), NATIVE, tmp_path)
-        [text] = [it["text"] for it in objects if it["kind"] == "Notes"]
-        assert "This must be refused" in text and "/health" in text
-        assert ('include "otp-sidecar.volumes" .' in text) == (way == "shared")
-        assert "State is in memory" not in text and ("rollout status" in text) == (way == "alone")
-
-
-
 def test_the_command_of_the_readme_renders():
     text = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Kubernetes\n")[1].split("\n## ")[0]
     settings = re.findall(r"--set (\S+)", text)

@@ -52,6 +52,14 @@ def test_everything_that_the_compiler_reads_is_copied_and_let_through():
         assert (ROOT / path).exists(), path
 
 
+def test_the_image_is_built_with_the_profile_of_its_compiler():
+    cargo = (ROOT / ".cargo/config.toml").read_text(encoding="utf-8")
+    [wrapper] = re.findall(r'^rustc-wrapper = "./(.+)/rustc"$', cargo, re.MULTILINE)
+    assert {".cargo/config.toml", wrapper} <= copied()
+    [version] = re.findall(r"^ARG RUST=([0-9.]+)-", DOCKERFILE, re.MULTILINE)
+    assert (ROOT / wrapper / "compiler").read_text(encoding="utf-8").startswith(f"rustc {version}.")
+
+
 @pytest.fixture(scope="module")
 def image_root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("image")
@@ -122,6 +130,8 @@ def test_only_the_sidecar_reaches_the_wallet_and_the_mail_catcher():
     sidecar = SERVICES["sidecar"]
     for name in ("wallet", "mail"):
         assert SERVICES[name]["network_mode"] == "service:sidecar" and "ports" not in SERVICES[name]
+        # Said, since not every compose starts the owner of a network first.
+        assert SERVICES[name]["depends_on"]["sidecar"] == {"condition": "service_started", "restart": True}
     env = SERVICES["wallet"]["environment"]
     assert sidecar["environment"]["OTP_SIDECAR_UPSTREAM"] == f"http://{env['HOST']}:{env['PORT']}"
     assert SERVICES["mail"]["environment"]["MP_SMTP_BIND_ADDR"] in sidecar["environment"]["OTP_SIDECAR_SMTP"]

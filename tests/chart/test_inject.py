@@ -99,10 +99,25 @@ def test_what_is_not_concerned_keeps_its_comments():
     assert text.startswith(parts[0])
 
 
-@pytest.mark.parametrize("form, kube, native", [([], NATIVE, "auto"), ([ORDINARY], "1.30.0", "never")])
-def test_the_container_is_the_one_of_the_chart(form, kube, native):
+# The audit log, as the chart's values say it and as `inject` does; the manifest has the volume.
+NO_AUDIT = ({}, [])
+STDOUT = ({"settings": {"audit": "stdout"}}, ["--audit=stdout"])
+ON_VOLUME = (
+    {
+        "settings": {"audit": "/var/log/otp/audit.jsonl"},
+        "extraVolumes": [{"name": "tmp", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "tmp", "mountPath": "/var/log/otp"}],
+    },
+    ["--audit=/var/log/otp/audit.jsonl", "--audit-volume=tmp"],
+)
+
+
+@pytest.mark.parametrize("form, kube, native, audit", [
+    ([], NATIVE, "auto", NO_AUDIT), ([ORDINARY], "1.30.0", "never", STDOUT), ([], NATIVE, "auto", ON_VOLUME),
+])
+def test_the_container_is_the_one_of_the_chart(form, kube, native, audit):
     secret = {"name": "otp-sidecar"}
-    values = merged(LEAST, WALLET, {
+    values = merged(LEAST, WALLET, audit[0], {
         "image": {"repository": "registry.example.com/otp-sidecar", "tag": "9"},
         "nativeSidecar": native,
         # As long as the wallet of the manifest may take.
@@ -113,8 +128,8 @@ def test_the_container_is_the_one_of_the_chart(form, kube, native):
     })
     charts = pod(render(values, kube, release="otp-sidecar"))
     ours = spec(flat(injected(
-        "express.yaml", *form, "--image=registry.example.com/otp-sidecar:9", "--mail-from=otp@example.com",
-        "--templates=otp-sidecar-templates")))
+        "express.yaml", *form, *audit[1], "--image=registry.example.com/otp-sidecar:9",
+        "--mail-from=otp@example.com", "--templates=otp-sidecar-templates")))
     assert container(ours, "otp-sidecar") == container(charts, "otp-sidecar")
     volumes = {it["name"]: it for it in charts["volumes"] if it["name"].startswith("otp-sidecar")}
     assert {it["name"]: it for it in ours["volumes"] if it["name"].startswith("otp-sidecar")} == volumes

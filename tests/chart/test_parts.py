@@ -13,6 +13,7 @@ from chart import (
     VERSIONS,
     WALLET,
     container,
+    environment,
     flags,
     merged,
     one,
@@ -117,7 +118,7 @@ def test_nothing_is_mounted_by_subpath_and_policies_are_a_folder(name, kube):
     if name.startswith("alone"):
         ours, spec = sidecar(objects), pod(objects)
         mounts = {it["mountPath"]: it["name"] for it in ours["volumeMounts"]}
-        assert flags(ours)["--policies"] in mounts
+        assert environment(ours)["OTP_SIDECAR_POLICIES"] in mounts
         volumes = {it["name"] for it in spec["volumes"]}
         assert set(mounts.values()) <= volumes, "every mount has its volume"
         assert len(volumes) == len(spec["volumes"])
@@ -135,7 +136,7 @@ def test_secrets_are_named_and_never_made_or_written_out(name, kube):
             assert variable["valueFrom"]["secretKeyRef"].keys() == {"name", "key"}
         elif variable["name"].endswith("_FILE"):
             assert variable["value"].startswith("/etc/otp-sidecar/secrets/")
-    for flag in ("--smtp", "--code-keys", "--state-file", "--smtp-file", "--code-keys-file"):
+    for flag in ("--state", "--smtp", "--code-keys", "--state-file", "--smtp-file", "--code-keys-file"):
         assert flag not in flags(ours)
 
 
@@ -201,7 +202,7 @@ def test_state_in_memory_is_never_in_two_pods_at_once():
 def test_the_redis_for_trials_is_the_one_that_the_sidecar_uses_and_evicts_nothing():
     objects = render(merged(ALONE, TRIAL))
     service = one(objects, "Service", "shop-otp-sidecar-redis")
-    assert flags(sidecar(objects))["--state"] == f"redis://{service['metadata']['name']}:6379/0"
+    assert environment(sidecar(objects))["OTP_SIDECAR_STATE"] == f"redis://{service['metadata']['name']}:6379/0"
     [redis] = [it for it in those(objects, "Deployment") if it["metadata"]["name"].endswith("-redis")]
     labels = redis["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()

@@ -39,6 +39,7 @@ mod operating;
 mod operations;
 mod operator;
 mod other_methods;
+mod pgo;
 mod policy_tools;
 mod races;
 mod reload;

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::Uri;
-use otp_sidecar::policy::route::{PathMatch, RouteIndex};
-use otp_sidecar::policy::snapshot::Router;
+use otp_sidecar::policy::route::{PathMatch, RouteIndex, Router};
 
 use crate::backends::{BACKENDS, Backend};
 use crate::spellings::{combined_spellings, spellings};

@@ -20,7 +20,7 @@
   lifecycle:
     preStop:
       # The image has no shell and no sleep.
-      exec: { command: [/otp-sidecar, health, --live, "--admin=http://127.0.0.1:{{ $s.it.Values.ports.admin }}", --for, {{ $s.it.Values.termination.pauseSeconds }}s] }
+      exec: { command: [/otp-sidecar, health, --live, --for, {{ $s.it.Values.termination.pauseSeconds }}s] }
   {{- end }}
 {{- end -}}
 {{- end -}}
@@ -56,7 +56,8 @@
     {{- include "otp-sidecar.volumeMounts" . | nindent 4 }}
 {{- end -}}
 
-{{/* The flags. Secrets are files or environment variables, never flags. Takes the scope. */}}
+{{/* The flags: what `serve` alone needs. What other commands in the container need too is in its environment.
+Takes the scope. */}}
 {{- define "otp-sidecar.args" -}}
 {{- $v := .Values -}}
 {{- $set := $v.settings -}}
@@ -64,15 +65,8 @@
 - --listen={{ $v.listenHost }}:{{ $v.ports.traffic }}
 - --admin-listen={{ $v.listenHost }}:{{ $v.ports.admin }}
 - --upstream={{ if $v.upstream.socket }}unix:{{ $v.upstream.socket }}{{ else }}http://127.0.0.1:{{ $v.upstream.port }}{{ end }}
-- --policies=/etc/otp-sidecar/policies
 - --drain={{ $v.termination.drain }}
 - --log={{ $set.log }}
-{{- with include "otp-sidecar.stateUrl" . }}
-- {{ printf "--state=%s" . | quote }}
-{{- end }}
-{{- with $v.mail.from }}
-- {{ printf "--mail-from=%s" . | quote }}
-{{- end }}
 {{- range $flag, $value := dict "store-deadline" $set.storeDeadline "upstream-timeout" $set.upstreamTimeout "connect-timeout" $set.connectTimeout "header-timeout" $set.headerTimeout "max-connections" $set.maxConnections "max-body" $set.maxBody "audit" $set.audit }}
 {{- with $value }}
 - {{ printf "--%s=%v" $flag . | quote }}
@@ -96,11 +90,35 @@ memory
 
 {{/* The environment. Takes the scope. */}}
 {{- define "otp-sidecar.env" -}}
+{{ include "otp-sidecar.ownEnv" . }}
+{{- range .Values.secretEnv }}
+{{- include "otp-sidecar.fromSecret" . }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The environment as far as this chart makes it: `kubectl exec … /otp-sidecar status` and the like find the
+sidecar, its state, its policies and its sender without a flag. Takes the scope. */}}
+{{- define "otp-sidecar.ownEnv" -}}
 {{- $v := .Values -}}
 - name: RUST_LOG
   value: {{ $v.settings.logLevel | quote }}
 {{- with $v.settings.traces }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+- name: OTP_SIDECAR_ADMIN
+  value: http://127.0.0.1:{{ $v.ports.admin }}
+- name: OTP_SIDECAR_POLICIES
+  value: /etc/otp-sidecar/policies
+{{- with include "otp-sidecar.stateUrl" . }}
+- name: OTP_SIDECAR_STATE
+  value: {{ . | quote }}
+{{- end }}
+{{- with $v.mail.from }}
+- name: OTP_SIDECAR_MAIL_FROM
   value: {{ . | quote }}
 {{- end }}
 {{- range $file := include "otp-sidecar.flagFiles" . | fromYamlArray }}
@@ -118,12 +136,6 @@ memory
 {{- end }}
 {{- with (include "otp-sidecar.secrets" . | fromYaml).jwt }}
 {{- include "otp-sidecar.fromSecret" (dict "env" "JWT_SECRET" "secret" . "key" $v.jwt.secret.key) }}
-{{- end }}
-{{- range $v.secretEnv }}
-{{- include "otp-sidecar.fromSecret" . }}
-{{- end }}
-{{- with $v.extraEnv }}
-{{ toYaml . }}
 {{- end }}
 {{- end -}}
 

@@ -1,7 +1,7 @@
 {{/* Refuses what cannot be right, with a sentence that says what to write. Takes the scope. */}}
 {{- define "otp-sidecar.validate" -}}
 {{- $wrong := list -}}
-{{- range $part := list "state" "secrets" "policies" "pods" "end" -}}
+{{- range $part := list "state" "secrets" "policies" "pods" "sidecar" "ports" "end" -}}
 {{- $wrong = concat $wrong (include (printf "otp-sidecar.wrong.%s" $part) $ | fromYamlArray) -}}
 {{- end -}}
 {{- if $wrong -}}
@@ -46,18 +46,34 @@
 {{- $wrong = append $wrong (printf "%s holds a user or a password, and whoever may read pods or releases would read it: put the URL into a secret, and name that in %s.secret.name" $name (first (splitList "." $name))) -}}
 {{- end -}}
 {{- end -}}
-{{- $secrets := list "OTP_SIDECAR_STATE" "OTP_SIDECAR_SMTP" "OTP_SIDECAR_CODE_KEYS" "JWT_SECRET" "EMAIL_PASS" -}}
-{{- range $v.extraEnv -}}
-{{- if and .value (or (has .name $secrets) (regexMatch "(?i)(password|passwd|secret|token|api_?key|private_?key)$" .name)) -}}
-{{- $wrong = append $wrong (printf "extraEnv: %s is a secret with its value written out: use valueFrom.secretKeyRef, or secretEnv" .name) -}}
+{{- if contains "@" $v.settings.traces -}}
+{{- $wrong = append $wrong "settings.traces holds a user or a password, and whoever may read pods or releases would read it: send them to a collector in the cluster, which knows the password" -}}
 {{- end -}}
+{{- $secrets := list "OTP_SIDECAR_STATE" "OTP_SIDECAR_SMTP" "OTP_SIDECAR_CODE_KEYS" "JWT_SECRET" "EMAIL_PASS" -}}
+{{- range $where, $env := dict "extraEnv" $v.extraEnv "wallet.env" $v.wallet.env -}}
+{{- range $env -}}
+{{- if and .value (or (has .name $secrets) (regexMatch "(?i)(password|passwd|secret|token|api_?key|private_?key)$" .name)) -}}
+{{- $wrong = append $wrong (printf "%s: %s is a secret with its value written out: use valueFrom.secretKeyRef" $where .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (contains "tls=none" $v.mail.url) (not (regexMatch "^smtp://(localhost|127[.][0-9.]+|\\[::1\\])([:/?]|$)" $v.mail.url)) -}}
+{{- $wrong = append $wrong "mail.url: codes would cross the network in the clear, and the sidecar does not start: tls=none is for a relay in the pod" -}}
 {{- end -}}
 {{- range $v.extraArgs -}}
 {{- if regexMatch "^--(state|smtp|code-keys)(=|$)" . -}}
 {{- $wrong = append $wrong (printf "extraArgs: %s may hold a secret and shows in every list of processes: set state, mail or codeKeys instead" (first (splitList "=" .))) -}}
-{{- else if regexMatch "^--(listen|admin-listen|upstream|policies|drain)(=|$)" . -}}
-{{- $wrong = append $wrong (printf "extraArgs: %s is set by the chart: set ports, upstream, policies or termination.drain instead" (first (splitList "=" .))) -}}
+{{- else if regexMatch "^--(listen|admin-listen|upstream|policies|drain|mail-from|log|audit|(state|smtp|code-keys|admin-token)-file|(store-deadline|upstream-timeout|connect-timeout|header-timeout|max-connections|max-body))(=|$)" . -}}
+{{- $wrong = append $wrong (printf "extraArgs: %s is set by the chart: set ports, upstream, policies, mail, settings, the secrets or termination.drain instead" (first (splitList "=" .))) -}}
 {{- end -}}
+{{- end -}}
+{{- $given := list -}}
+{{- range concat (include "otp-sidecar.ownEnv" . | fromYamlArray) $v.secretEnv $v.extraEnv -}}
+{{- $name := .env | default .name -}}
+{{- if has $name $given -}}
+{{- $wrong = append $wrong (printf "extraEnv, secretEnv: %s is set already, and the last one would count: set the value that it comes from (values.yaml), and leave it out" $name) -}}
+{{- end -}}
+{{- $given = append $given $name -}}
 {{- end -}}
 {{- $relays := list -}}
 {{- if $v.mail.url -}}{{- $relays = append $relays "mail.url" -}}{{- end -}}
@@ -140,23 +156,43 @@
 {{- $wrong = append $wrong (printf "wallet.env: %s is set by wallet.hostEnv or wallet.portEnv, and the last one would count: leave it out" .name) -}}
 {{- end -}}
 {{- end -}}
-{{- range $v.networkPolicy.extraIngress -}}
-{{- if not .ports -}}
-{{- $wrong = append $wrong "networkPolicy.extraIngress: a rule without ports opens all of them, the wallet's too: name the ports" -}}
-{{- end -}}
-{{- end -}}
-{{- if eq (int $v.ports.traffic) (int $v.ports.admin) -}}
-{{- $wrong = append $wrong "ports.traffic and ports.admin are the same port" -}}
-{{- end -}}
-{{- if and (not $v.upstream.socket) (has (int $v.upstream.port) (list (int $v.ports.traffic) (int $v.ports.admin))) -}}
-{{- $wrong = append $wrong (printf "upstream.port %v is the sidecar's own: containers of a pod share their ports, so let the wallet listen on another" $v.upstream.port) -}}
-{{- end -}}
 {{- if and $v.upstream.socket (has (dir $v.upstream.socket) (list "/" "/tmp" "/etc" "/run" "/var/run")) -}}
 {{- $wrong = append $wrong (printf "upstream.socket: %s would become a volume and hide what the image has there: use a folder of its own, such as /run/wallet/wallet.sock" (dir $v.upstream.socket)) -}}
+{{- end -}}
+{{- $sameUser := and $v.wallet.securityContext.runAsUser (eq (toString $v.wallet.securityContext.runAsUser) (toString $v.securityContext.runAsUser)) -}}
+{{- if and $v.upstream.socket $v.wallet.image.repository (not $v.pod.securityContext.fsGroup) (not $sameUser) -}}
+{{- $wrong = append $wrong "upstream.socket: wallet and sidecar are different users, so the sidecar may not open the socket: set pod.securityContext.fsGroup, such as 65532, and let the wallet make it with umask 007" -}}
+{{- end -}}
+{{- $own := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" -}}
+{{- range $where, $labels := dict "commonLabels" $v.commonLabels "pod.labels" $v.pod.labels -}}
+{{- range $name := keys $labels | sortAlpha -}}
+{{- if or (has $name $own) (and (eq $where "commonLabels") (has $name (list "app.kubernetes.io/managed-by" "helm.sh/chart"))) -}}
+{{- $wrong = append $wrong (printf "%s: %s is set by the chart, whose objects find each other by such labels: leave it out" $where $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $wrong -}}
+{{- end -}}
+
+{{/* The sidecar's own container. */}}
+{{- define "otp-sidecar.wrong.sidecar" -}}
+{{- $v := .Values -}}
+{{- $wrong := list -}}
+{{- $c := $v.securityContext -}}
+{{- if or $c.privileged $c.allowPrivilegeEscalation (eq (toString $c.runAsUser) "0") (not $c.runAsNonRoot) (dig "capabilities" "add" "" $c) -}}
+{{- $wrong = append $wrong "securityContext: the sidecar runs as nobody in particular and needs no rights: leave out privileged, allowPrivilegeEscalation, capabilities.add and root" -}}
+{{- end -}}
+{{- range $v.extraVolumes -}}
+{{- if has .name (list "otp-sidecar-policies" "otp-sidecar-secrets" "otp-sidecar-socket") -}}
+{{- $wrong = append $wrong (printf "extraVolumes: %s is a volume of the chart: choose another name" .name) -}}
+{{- end -}}
 {{- end -}}
 {{- range $v.extraVolumeMounts -}}
 {{- if or .subPath .subPathExpr -}}
 {{- $wrong = append $wrong (printf "extraVolumeMounts: %s is mounted with subPath, which Kubernetes never updates: a change would not arrive. Mount the folder" .mountPath) -}}
+{{- end -}}
+{{- if has (clean .mountPath) (list "/" "/etc" "/lib" "/lib64" "/otp-sidecar") -}}
+{{- $wrong = append $wrong (printf "extraVolumeMounts: %s would hide what the image has there: use another folder" .mountPath) -}}
 {{- end -}}
 {{- if hasPrefix "/etc/otp-sidecar/" (printf "%s/" .mountPath) -}}
 {{- $wrong = append $wrong (printf "extraVolumeMounts: %s is where the chart mounts policies and secrets: use another folder" .mountPath) -}}
@@ -164,6 +200,36 @@
 {{- end -}}
 {{- if and (hasPrefix "/" $v.settings.audit) (not (include "otp-sidecar.isMounted" (dict "path" $v.settings.audit "mounts" $v.extraVolumeMounts))) -}}
 {{- $wrong = append $wrong (printf "settings.audit: %s is on no volume, and the container's own files are read-only: mount one with extraVolumes and extraVolumeMounts" $v.settings.audit) -}}
+{{- end -}}
+{{- toYaml $wrong -}}
+{{- end -}}
+
+{{/* Who listens where, and who may reach it. */}}
+{{- define "otp-sidecar.wrong.ports" -}}
+{{- $v := .Values -}}
+{{- $wrong := list -}}
+{{- range $name, $port := $v.ports -}}
+{{- if and (lt (int $port) 1024) (not $v.pod.securityContext.sysctls) -}}
+{{- $wrong = append $wrong (printf "ports.%s: not every cluster lets a user without rights listen on %v: choose one from 1024 on. What clients see is service.port" $name $port) -}}
+{{- end -}}
+{{- end -}}
+{{- range $v.networkPolicy.extraIngress -}}
+{{- if not .ports -}}
+{{- $wrong = append $wrong "networkPolicy.extraIngress: a rule without ports opens all of them, the wallet's too: name the ports" -}}
+{{- end -}}
+{{- range .ports -}}
+{{- if not .port -}}
+{{- $wrong = append $wrong "networkPolicy.extraIngress: an entry without a port opens all of them, the wallet's too: name the port" -}}
+{{- else if and (not $v.upstream.socket) (ge (int $v.upstream.port) (int .port)) (le (int $v.upstream.port) (int (.endPort | default .port))) -}}
+{{- $wrong = append $wrong (printf "networkPolicy.extraIngress opens the wallet's port %v, past the sidecar: whoever reaches it needs no code" $v.upstream.port) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (int $v.ports.traffic) (int $v.ports.admin) -}}
+{{- $wrong = append $wrong "ports.traffic and ports.admin are the same port" -}}
+{{- end -}}
+{{- if and (not $v.upstream.socket) (has (int $v.upstream.port) (list (int $v.ports.traffic) (int $v.ports.admin))) -}}
+{{- $wrong = append $wrong (printf "upstream.port %v is the sidecar's own: containers of a pod share their ports, so let the wallet listen on another" $v.upstream.port) -}}
 {{- end -}}
 {{- toYaml $wrong -}}
 {{- end -}}

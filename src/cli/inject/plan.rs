@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::record::Record;
 use super::service::{self, Route};
 use super::settings::{InjectFlags, State};
 use super::sidecar;
@@ -44,6 +43,7 @@ pub(super) fn plan(objects: &[&Value], flags: &InjectFlags) -> Result<Plan, Vec<
     };
     let spec = &pod["spec"];
     problems.extend(against(object, spec, flags));
+    problems.extend(without_volume(object, spec, flags));
     match container_of(spec, flags) {
         Err(reason) => problems.push(reason),
         Ok(container) => {
@@ -118,6 +118,31 @@ fn against(object: &Value, spec: &Value, flags: &InjectFlags) -> Vec<String> {
         problems.push("with --state memory every pod would have locks and limits of its own: use Redis (--state secret), or one replica".to_owned());
     }
     problems
+}
+
+/// The container's own files are read-only, so an audit file needs a volume that can be written.
+fn without_volume(object: &Value, spec: &Value, flags: &InjectFlags) -> Option<String> {
+    let settings = &flags.settings;
+    let audit = settings.audit.as_deref()?;
+    let Some(volume) = &settings.audit_volume else {
+        settings.audit_folder()?;
+        return Some(format!(
+            "--audit {audit} is on no volume, and the container's own files are read-only: name one of the pod by --audit-volume, or write --audit stdout"
+        ));
+    };
+    if settings.audit_folder().is_none() {
+        return Some("--audit stdout needs no --audit-volume: leave one of them out".to_owned());
+    }
+    let claims = list(object.get("spec").unwrap_or(&Value::Null), "volumeClaimTemplates");
+    if claims.iter().any(|claim| name(claim) == volume) {
+        return None;
+    }
+    let Some(found) = workload::named(list(spec, "volumes"), volume) else {
+        return Some(format!("it has no volume {volume} for the audit file: add it, such as an emptyDir"));
+    };
+    let read_only = ["configMap", "secret", "projected", "downwardAPI"];
+    let kind = read_only.into_iter().find(|kind| found.get(kind).is_some())?;
+    Some(format!("its volume {volume} is a {kind}, which nobody can write to: the audit file needs another"))
 }
 
 fn container_of<'v>(spec: &'v Value, flags: &InjectFlags) -> Result<&'v Value, String> {
@@ -239,7 +264,7 @@ fn notes(objects: &[&Value], container: &Value, plan: &Plan, flags: &InjectFlags
             plan.port
         ));
     } else {
-        notes.extend(Record::probes(container).filter(|(_, probe)| probe.get("tcpSocket").is_some() || probe.get("grpc").is_some()).map(|(key, _)| {
+        notes.extend(workload::probes(container).filter(|(_, probe)| probe.get("tcpSocket").is_some() || probe.get("grpc").is_some()).map(|(key, _)| {
             format!("{key} of {} opens the wallet's port itself, which is bound to loopback now: make it an httpGet, or an exec", plan.container)
         }));
     }

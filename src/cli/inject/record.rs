@@ -1,21 +1,21 @@
 //! What was changed in a workload, kept in an annotation of it: enough to undo it, and no more.
 
 use anyhow::Context as _;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::plan::Plan;
 use super::settings::InjectFlags;
 use super::sidecar;
-use super::workload::{self, list, metadata, named_mut, put, put_named, remove, remove_named, title};
+use super::workload::{
+    self, PROBES, list, metadata, named_mut, put, put_named, remove, remove_named, take_annotation,
+};
 
 /// Where it is kept.
 const RECORD: &str = "otp-sidecar.dev/injected";
 /// A label of the pods, for whoever wants to find those with a sidecar.
 const LABEL: &str = "otp-sidecar.dev/injected";
 
-const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
 const GRACE: &str = "terminationGracePeriodSeconds";
 /// What Kubernetes takes where nothing is said.
 const DEFAULT_GRACE: u64 = 30;
@@ -23,7 +23,7 @@ const DEFAULT_GRACE: u64 = 30;
 /// What was changed.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Record {
+struct Record {
     /// The wallet's container.
     container: String,
     /// Entries of its environment as they were; null where there was none.
@@ -36,24 +36,6 @@ pub(super) struct Record {
     grace: Option<u64>,
     /// Whether the pause before its end is ours.
     pause: bool,
-}
-
-/// Reads an annotation that an earlier run has written.
-///
-/// # Errors
-/// When somebody has changed it.
-pub(super) fn parse<T: DeserializeOwned>(title: &str, annotation: &str, value: &Value) -> anyhow::Result<T> {
-    let text = value.as_str().unwrap_or_default();
-    serde_json::from_str(text).with_context(|| {
-        format!("{title}: the annotation {annotation} is not as `inject` wrote it: undo the change by hand, and take the annotation away")
-    })
-}
-
-impl Record {
-    /// The probes of a container.
-    pub(super) fn probes(container: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
-        PROBES.into_iter().filter_map(|key| Some((key, container.get(key)?)))
-    }
 }
 
 /// Adds the sidecar to the workload of the plan.
@@ -140,10 +122,7 @@ pub(super) fn uninject(object: &mut Value) -> anyhow::Result<bool> {
     if workload::pod(object).is_none() {
         return Ok(false);
     }
-    let Some(record) = metadata(object).and_then(|metadata| remove(metadata, "annotations", RECORD)) else {
-        return Ok(false);
-    };
-    let record: Record = parse(&title(object), RECORD, &record)?;
+    let Some(record) = take_annotation::<Record>(object, RECORD)? else { return Ok(false) };
     let Some(pod) = workload::pod_mut(object) else { return Ok(false) };
     if let Some(metadata) = metadata(pod) {
         remove(metadata, "labels", LABEL);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::workload::{kind, list, metadata, name, namespace, ports, put, remove, title};
+use super::workload::{kind, list, metadata, name, namespace, ports, put, take_annotation, title};
 
 /// Where it is kept which port a Service led to before.
 const RECORD: &str = "otp-sidecar.dev/target-ports";
@@ -112,10 +112,7 @@ pub(super) fn lead_back(service: &mut Value) -> anyhow::Result<bool> {
     if kind(service) != "Service" {
         return Ok(false);
     }
-    let Some(record) = metadata(service).and_then(|metadata| remove(metadata, "annotations", RECORD)) else {
-        return Ok(false);
-    };
-    let before: Map<String, Value> = super::record::parse(&title(service), RECORD, &record)?;
+    let Some(before) = take_annotation::<Map<String, Value>>(service, RECORD)? else { return Ok(false) };
     let all = service.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
     for port in all.into_iter().flatten().filter_map(Value::as_object_mut) {
         let number = port.get("port").and_then(Value::as_u64).map(|number| number.to_string());

@@ -76,6 +76,14 @@ pub(super) struct Settings {
     #[arg(long, value_name = "ADDRESS")]
     pub(super) mail_from: Option<String>,
 
+    /// Where audit lines go: stdout, or a file on a volume of the pod [default: nowhere].
+    #[arg(long, value_name = "PATH|stdout", value_parser = destination)]
+    pub(super) audit: Option<String>,
+
+    /// The volume of the pod that the file of --audit is on. Its folder is mounted into the sidecar.
+    #[arg(long, value_name = "NAME", requires = "audit")]
+    pub(super) audit_volume: Option<String>,
+
     /// Where the wallet's traffic arrives.
     #[arg(long, default_value_t = 7145, value_name = "PORT")]
     pub(super) listen_port: u16,
@@ -100,6 +108,30 @@ pub(super) enum State {
     Secret,
     /// In the process.
     Memory,
+}
+
+impl Settings {
+    /// The folder of the audit file; nothing where there is none.
+    pub(super) fn audit_folder(&self) -> Option<&str> {
+        self.audit.as_deref()?.rsplit_once('/').map(|(folder, _)| folder)
+    }
+}
+
+/// `stdout`, or a file in a folder that a volume may take the place of.
+fn destination(text: &str) -> Result<String, String> {
+    let is_own = |folder: &str| format!("{folder}/").starts_with("/etc/otp-sidecar/");
+    match text.rsplit_once('/') {
+        None if text == "stdout" => Ok(text.to_owned()),
+        Some((folder, file)) if folder.len() > 1 && folder.starts_with('/') && !file.is_empty() => {
+            if is_own(folder) {
+                return Err("policies and secrets are mounted there: use another folder".to_owned());
+            }
+            Ok(text.to_owned())
+        }
+        _ => {
+            Err("write stdout, or a file in a folder of its own, such as /var/log/otp/audit.jsonl".to_owned())
+        }
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -69,10 +69,7 @@ pub(super) fn container(settings: &Settings, backend: u16) -> Value {
             "seccompProfile": { "type": "RuntimeDefault" },
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
-            { "name": POLICIES, "mountPath": POLICIES_PATH, "readOnly": true },
-            { "name": SECRETS, "mountPath": SECRETS_PATH, "readOnly": true },
-        ],
+        "volumeMounts": mounts(settings),
     });
     if settings.is_native {
         container["restartPolicy"] = "Always".into();
@@ -82,20 +79,17 @@ pub(super) fn container(settings: &Settings, backend: u16) -> Value {
     container
 }
 
+/// What `serve` alone needs. What other commands in the container need too is in its environment.
 fn args(settings: &Settings, backend: u16) -> Vec<String> {
     let mut args = vec![
         "serve".to_owned(),
         format!("--listen=0.0.0.0:{}", settings.listen_port),
         format!("--admin-listen=0.0.0.0:{}", settings.admin_port),
         format!("--upstream=http://127.0.0.1:{backend}"),
-        format!("--policies={POLICIES_PATH}"),
         format!("--drain={DRAIN}s"),
         "--log=json".to_owned(),
     ];
-    if settings.state == State::Memory {
-        args.push("--state=memory".to_owned());
-    }
-    args.extend(settings.mail_from.iter().map(|from| format!("--mail-from={from}")));
+    args.extend(settings.audit.iter().map(|audit| format!("--audit={audit}")));
     args
 }
 
@@ -111,13 +105,31 @@ fn files(settings: &Settings) -> impl Iterator<Item = (&'static str, &'static st
 }
 
 fn env(settings: &Settings) -> Vec<Value> {
+    let plain = |name: &str, value: &str| json!({ "name": name, "value": value });
+    let mut env = vec![
+        plain("RUST_LOG", "info"),
+        plain("OTP_SIDECAR_ADMIN", &format!("http://127.0.0.1:{}", settings.admin_port)),
+        plain("OTP_SIDECAR_POLICIES", POLICIES_PATH),
+    ];
+    if settings.state == State::Memory {
+        env.push(plain("OTP_SIDECAR_STATE", "memory"));
+    }
+    env.extend(settings.mail_from.iter().map(|from| plain("OTP_SIDECAR_MAIL_FROM", from)));
+    env.extend(files(settings).map(|(variable, file)| plain(variable, &format!("{SECRETS_PATH}/{file}"))));
     let jwt = json!({ "secretKeyRef": { "name": settings.secret, "key": "jwt-secret" } });
-    let paths = files(settings)
-        .map(|(variable, file)| json!({ "name": variable, "value": format!("{SECRETS_PATH}/{file}") }));
-    std::iter::once(json!({ "name": "RUST_LOG", "value": "info" }))
-        .chain(paths)
-        .chain(std::iter::once(json!({ "name": "JWT_SECRET", "valueFrom": jwt })))
-        .collect()
+    env.push(json!({ "name": "JWT_SECRET", "valueFrom": jwt }));
+    env
+}
+
+fn mounts(settings: &Settings) -> Vec<Value> {
+    let mut mounts = vec![
+        json!({ "name": POLICIES, "mountPath": POLICIES_PATH, "readOnly": true }),
+        json!({ "name": SECRETS, "mountPath": SECRETS_PATH, "readOnly": true }),
+    ];
+    if let (Some(volume), Some(folder)) = (&settings.audit_volume, settings.audit_folder()) {
+        mounts.push(json!({ "name": volume, "mountPath": folder }));
+    }
+    mounts
 }
 
 fn probe(settings: &Settings, period: u64, failures: u64) -> Value {

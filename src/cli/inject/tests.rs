@@ -108,6 +108,32 @@ fn a_second_run_makes_the_same_and_its_reversal_what_was_there() {
 }
 
 #[test]
+fn the_audit_log_goes_to_standard_output_or_to_a_volume_of_the_pod() {
+    let own = WALLET.replace(
+        "      containers:",
+        "      volumes:\n      - name: logs\n        emptyDir: {}\n      containers:",
+    );
+    let claimed = WALLET
+        .replace("kind: Deployment", "kind: StatefulSet")
+        .replace("  template:", "  volumeClaimTemplates:\n  - metadata:\n      name: logs\n  template:");
+    let file = "--audit /var/log/otp/audit.jsonl --audit-volume logs";
+    for (text, line) in [(&own, file), (&claimed, file), (&own, "--audit stdout")] {
+        let once = inject(text, line);
+        let sidecar = &objects(&once)[0]["spec"]["template"]["spec"]["initContainers"][0];
+        let audit = line.split(' ').nth(1).unwrap();
+        assert!(workload::list(sidecar, "args").contains(&format!("--audit={audit}").into()));
+        let mount = workload::named(workload::list(sidecar, "volumeMounts"), "logs");
+        let folder = mount.map(|mount| mount["mountPath"].as_str().unwrap());
+        assert_eq!(folder, (line == file).then_some("/var/log/otp"));
+        assert_eq!(inject(&once, line), once);
+        assert_eq!(objects(&inject(&once, "--uninject")), objects(text), "{line}");
+    }
+    for wrong in ["audit.jsonl", "/audit.jsonl", "/var/log/", "/etc/otp-sidecar/audit.jsonl", "stderr"] {
+        assert!(Line::try_parse_from(["inject", "--audit", wrong]).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn other_flags_at_a_second_run_replace_those_of_the_first() {
     let both =
         inject(&inject(WALLET, "--backend-env HOST=127.0.0.1"), "--listen-port 8080 --native-sidecar false");
@@ -163,6 +189,17 @@ fn what_cannot_be_done_safely_is_refused_with_a_reason() {
             "sets HOST more than once",
         ),
         (WALLET.to_owned(), "--state memory", "locks and limits of its own"),
+        (WALLET.to_owned(), "--audit /var/log/otp/audit.jsonl", "is on no volume"),
+        (WALLET.to_owned(), "--audit stdout --audit-volume logs", "needs no --audit-volume"),
+        (WALLET.to_owned(), "--audit /var/log/otp/audit.jsonl --audit-volume logs", "it has no volume logs"),
+        (
+            with(
+                "      containers:",
+                "      volumes: [{name: logs, secret: {secretName: a}}]\n      containers:",
+            ),
+            "--audit /var/log/otp/audit.jsonl --audit-volume logs",
+            "is a secret, which nobody can write to",
+        ),
         (WALLET.to_owned(), "--container web", "no container web; it has: api"),
         (WALLET.to_owned(), "--workload daemonset/wallet", "which has: Deployment/wallet"),
         (WALLET.to_owned(), "--port 7145", "the wallet itself listens on 7145"),

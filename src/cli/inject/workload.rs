@@ -1,6 +1,11 @@
 //! The parts of a Kubernetes object that runs pods.
 
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+
+/// The keys of a container's probes.
+pub(super) const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
 
 /// Where the pod's specification lies, for the kinds that are injected.
 fn pod_path(object: &Value) -> Option<&'static str> {
@@ -115,6 +120,28 @@ pub(super) fn remove(object: &mut Value, key: &str, inner: &str) -> Option<Value
 pub(super) fn metadata(object: &mut Value) -> Option<&mut Value> {
     let object = object.as_object_mut()?;
     Some(object.entry("metadata").or_insert_with(|| Value::Object(Map::new())))
+}
+
+/// Takes an annotation away that an earlier run has written, and reads it. None where there is none.
+///
+/// # Errors
+/// When somebody has changed it.
+pub(super) fn take_annotation<T: DeserializeOwned>(
+    object: &mut Value,
+    key: &str,
+) -> anyhow::Result<Option<T>> {
+    let Some(text) = metadata(object).and_then(|metadata| remove(metadata, "annotations", key)) else {
+        return Ok(None);
+    };
+    let read = serde_json::from_str(text.as_str().unwrap_or_default());
+    read.map(Some).with_context(|| {
+        format!("{}: the annotation {key} is not as `inject` wrote it: undo the change by hand, and take the annotation away", title(object))
+    })
+}
+
+/// The probes of a container, with their keys.
+pub(super) fn probes(container: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
+    PROBES.into_iter().filter_map(|key| Some((key, container.get(key)?)))
 }
 
 /// The ports of a container: name and number.

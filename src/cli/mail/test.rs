@@ -24,7 +24,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   otp-sidecar mail test --to me@example.com
   EMAIL_USER=otp@gmail.com EMAIL_PASS=… otp-sidecar mail test --to me@example.com --smtp gmail
-  otp-sidecar mail test --to me@example.com --smtp-file /etc/otp/smtp --purpose wallet_funding --json
+  otp-sidecar mail test --to me@example.com --smtp-file /etc/otp/smtp --mail-from otp@example.com --json
 
 Ends with 0 when the relay has taken the mail, 1 when a step failed, 2 when it could not begin.";
 

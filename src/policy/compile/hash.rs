@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::id::{PolicyHash, hex};
-use crate::policy::document::SourceFile;
+use crate::policy::source::SourceFile;
 
 /// The hash of a set: names without their folder, lengths and contents, in the order of the set.
 pub(super) fn of(files: &[SourceFile]) -> PolicyHash {

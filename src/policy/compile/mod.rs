@@ -15,11 +15,12 @@ use std::sync::Arc;
 
 use super::diagnostic::{Code, Collector, Diagnostics};
 use super::document::tree::Text;
-use super::document::{self, Document, SourceFile};
-use super::route::{RouteIndex, RouteIndexError};
+use super::document::{self, Document};
+use super::route::{RouteIndex, RouteIndexError, Router};
 #[cfg(doc)]
 use super::snapshot::KeySource;
-use super::snapshot::{PolicySnapshot, Route, Router};
+use super::snapshot::{PolicySnapshot, Route};
+use super::source::SourceFile;
 use super::{lint, scalar};
 use limits::Limits;
 use templates::Templates;

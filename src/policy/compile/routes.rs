@@ -13,10 +13,10 @@ use crate::policy::document::routes::{Action as Written, Recipient, Route as Wri
 use crate::policy::document::tree::Text;
 use crate::policy::field::{Field, Source};
 use crate::policy::nearest::suggestion;
+use crate::policy::route::Router;
 use crate::policy::scalar;
 use crate::policy::snapshot::{
-    Action, IssueRule, OtherMethods, PurposeRules, RecipientRule, Route, Router, SendRule, StatusRule,
-    VerifyRule,
+    Action, IssueRule, OtherMethods, PurposeRules, RecipientRule, Route, SendRule, StatusRule, VerifyRule,
 };
 
 const REQUEST: [Source; 2] = [Source::Body, Source::Query];

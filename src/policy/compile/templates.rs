@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::policy::diagnostic::{At, Code, Collector};
-use crate::policy::document::SourceFile;
 use crate::policy::document::tree::Text;
 use crate::policy::nearest::suggestion;
+use crate::policy::source::SourceFile;
 use crate::policy::template::{Part, Template, TemplateError};
 
 /// Templates that need no file.

@@ -1,32 +1,7 @@
 //! What is found between two policies.
 
-use std::path::Path;
-
 use super::{Difference, differences};
-use crate::policy::compile::{Resolver, compile};
-use crate::policy::document::SourceFile;
-use crate::policy::snapshot::PolicySnapshot;
-
-const POLICY: &str = include_str!("../../../policies/default.yaml");
-
-struct Secrets;
-
-impl Resolver for Secrets {
-    fn env(&self, name: &str) -> Option<String> {
-        Some(format!("{name}: a secret of more than thirty-two bytes"))
-    }
-
-    fn file(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Err("no such file".to_owned())
-    }
-}
-
-fn policy(from: &str, to: &str) -> PolicySnapshot {
-    assert!(POLICY.contains(from), "{from}");
-    let text = POLICY.replace(from, to);
-    let files = [SourceFile { path: "policy.yaml".to_owned(), text }];
-    compile(&files, &Secrets).unwrap_or_else(|problems| panic!("{problems}")).snapshot
-}
+use crate::policy::tests::shipped::shipped;
 
 fn show(difference: &Difference) -> String {
     let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
@@ -36,7 +11,7 @@ fn show(difference: &Difference) -> String {
 
 /// What is found when one text is replaced, and that the way back is the same the other way round.
 fn check(from: &str, to: &str, expected: &[&str]) {
-    let (was, now) = (policy("version: 1", "version: 1"), policy(from, to));
+    let (was, now) = (shipped(&[]), shipped(&[(from, to)]));
     let found: Vec<String> = differences(&was, &now).iter().map(show).collect();
     assert_eq!(found, expected);
     let back = differences(&now, &was);

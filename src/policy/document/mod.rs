@@ -20,28 +20,7 @@ use routes::Route;
 use tree::{Node, Text};
 
 use super::diagnostic::{At, Code, Collector};
-
-/// One file of a set, in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// How it is called in messages. `….yaml` and `….yml` are policies; `….txt` and `….html` are
-    /// templates, called by their file name.
-    pub path: String,
-    /// Its content.
-    pub text: String,
-}
-
-impl SourceFile {
-    /// What is after the last `/`.
-    pub fn file_name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-
-    /// Whether it is a policy rather than a template.
-    pub fn is_policy(&self) -> bool {
-        self.path.ends_with(".yaml") || self.path.ends_with(".yml")
-    }
-}
+use super::source::SourceFile;
 
 /// Everything that the files of a set say, merged.
 #[derive(Debug, Default)]

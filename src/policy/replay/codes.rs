@@ -117,17 +117,22 @@ impl Replay<'_> {
         if awaited.admitted
             && let Some(purpose) = self.policy.purposes.get(&whose.1).cloned()
         {
-            let command = issue_command(
-                &whose.0,
-                &purpose,
-                reference.clone(),
-                Expected::Anything,
-                Binding::default(),
-                Duration::ZERO,
-            );
-            store(&mut self.state, &command, at);
+            self.presume(&whose.0, &purpose, reference, at);
         }
         self.remember(&whose, reference, lived, !awaited.admitted, at);
+    }
+
+    /// Makes a code that the log says there is, whatever is pending. What it was tied to, the log does not tell.
+    pub(super) fn presume(
+        &mut self,
+        subject: &Subject,
+        purpose: &PurposeRules,
+        reference: &Reference,
+        at: Timestamp,
+    ) {
+        let (expected, binding) = (Expected::Anything, Binding::default());
+        let command = issue_command(subject, purpose, reference.clone(), expected, binding, Duration::ZERO);
+        store(&mut self.state, &command, at);
     }
 
     /// Notes a code that was sent then.
@@ -220,7 +225,7 @@ pub(super) fn digest(right: bool) -> Digest {
     Digest { kid, mac: [u8::from(right); 32] }
 }
 
-pub(super) fn issue_command(
+fn issue_command(
     subject: &Subject,
     purpose: &PurposeRules,
     reference: Reference,

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use super::Doubt;
 use super::account::{Whose, add_hidden};
-use super::codes::{digest, issue_command};
+use super::codes::digest;
 use super::engine::Replay;
 use super::known::{Holding, Ruled, refused};
 use super::line::{Decision, Outcome};
 use crate::domain::admit::{self, AdmitCommand, Standpoint};
-use crate::domain::binding::Binding;
 use crate::domain::challenge::Phase;
 use crate::domain::id::{Purpose, Reference};
-use crate::domain::issue::{Expected, issue as store};
 use crate::domain::lockout::{CLEAN_AFTER, Lock};
 use crate::domain::reason::Reason;
 use crate::domain::time::Timestamp;
@@ -110,16 +108,7 @@ impl Replay<'_> {
         let is_known =
             self.notes.contains_key(&key) || self.state.challenge(&key.0, &key.1, line.time).is_some();
         let Some(purpose) = self.policy.purposes.get(&whose.1).cloned().filter(|_| !is_known) else { return };
-        let none = std::time::Duration::ZERO;
-        let command = issue_command(
-            &whose.0,
-            &purpose,
-            reference.clone(),
-            Expected::Anything,
-            Binding::default(),
-            none,
-        );
-        store(&mut self.state, &command, line.time);
+        self.presume(&whose.0, &purpose, reference, line.time);
         self.remember(whose, reference, 0, false, line.time);
     }
 

@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::fold::{self, Folded};
-use super::snapshot::Router;
 use trie::{Segment, Trie};
 
 /// Paths up to this length are put into lower case on the stack.
@@ -27,6 +26,15 @@ pub struct RouteIndex {
     longest_literal: usize,
     /// The length of the longest name in any pattern.
     longest_name: usize,
+}
+
+/// `match.router`: which spellings of a path the backend's router takes for the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Router {
+    /// Another case and one trailing slash are proper spellings.
+    Express,
+    /// Only the exact path is.
+    Strict,
 }
 
 /// What [`RouteIndex::find`] says of a path.

@@ -5,6 +5,7 @@
 //! [`super::exchange`]; here it is only asked and compared.
 
 pub mod compare;
+pub mod numbers;
 pub mod read;
 pub mod run;
 

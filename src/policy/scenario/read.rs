@@ -10,10 +10,10 @@ use super::{Ask, Expectation, Locked, Mail, Payload, Presented, Step, Suite, Tes
 use crate::domain::outbox::MessageKind;
 use crate::domain::time::Timestamp;
 use crate::policy::diagnostic::{At, Code, Collector, Diagnostics};
-use crate::policy::document::SourceFile;
 use crate::policy::document::fields::{Fields, entries, items, text};
 use crate::policy::document::tree::{self, Kind, Node, Text};
 use crate::policy::scalar;
+use crate::policy::source::SourceFile;
 
 /// When tests start that do not say when.
 const START: Timestamp = Timestamp::from_millis(1_768_644_000_000);

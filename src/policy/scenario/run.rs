@@ -1,6 +1,5 @@
 //! Runs a test: makes its requests, moves its clock, and stops at the first step that is not as expected.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode, header};
@@ -8,8 +7,8 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::compare::{Difference, differences};
+use super::numbers::Numbers;
 use super::{Ask, Payload, Presented, Test, WalletSays, When};
-use crate::domain::code::Entropy;
 use crate::domain::keyring::{KeyId, Keyring};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -67,7 +66,7 @@ pub fn run(test: &Test, policy: &PolicySnapshot) -> Outcome {
     let mut outcome =
         Outcome { name: test.name.clone(), at: test.at, steps, history: Vec::new(), differences: Vec::new() };
     let Some(keyring) = keyring() else { return outcome };
-    let entropy = Counted::default();
+    let entropy = Numbers::from(0);
     let stage = Stage { policy, keyring: &keyring, entropy: &entropy, state: State::default() };
     let mut play = Play { stage, made: Vec::new(), answered: 0 };
     let mut now = test.start;
@@ -123,25 +122,6 @@ fn told(place: Played, exchange: &Exchange) -> Played {
 /// The keys of tests. Nothing is protected by them.
 fn keyring() -> Option<Keyring> {
     Keyring::new([(KeyId::parse("test").ok()?, Zeroizing::new([7; 32]))])
-}
-
-/// Numbers that look random and are the same in each run (SplitMix64).
-#[derive(Default)]
-struct Counted(AtomicU64);
-
-impl Entropy for Counted {
-    fn fill(&self, buffer: &mut [u8]) {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        for chunk in buffer.chunks_mut(8) {
-            let mut mixed = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^= mixed >> 31;
-            for (byte, value) in chunk.iter_mut().zip(mixed.to_le_bytes()) {
-                *byte = value;
-            }
-        }
-    }
 }
 
 struct Play<'a> {

@@ -1,33 +1,10 @@
 //! Tests of tests: what is read, what is presented, and what is found.
 
-use std::path::Path;
-
 use super::read::read;
 use super::run::{Outcome, run};
-use crate::policy::compile::{Resolver, compile};
 use crate::policy::diagnostic::Diagnostics;
-use crate::policy::document::SourceFile;
-use crate::policy::snapshot::PolicySnapshot;
-
-const POLICY: &str = include_str!("../../../policies/default.yaml");
-
-struct Secrets;
-
-impl Resolver for Secrets {
-    fn env(&self, _: &str) -> Option<String> {
-        Some("a secret of more than thirty-two bytes".to_owned())
-    }
-
-    fn file(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Err("no such file".to_owned())
-    }
-}
-
-fn policy() -> PolicySnapshot {
-    compile(&[SourceFile { path: "policy.yaml".to_owned(), text: POLICY.to_owned() }], &Secrets)
-        .unwrap()
-        .snapshot
-}
+use crate::policy::source::SourceFile;
+use crate::policy::tests::shipped::shipped;
 
 fn suite(text: &str) -> Result<super::Suite, Diagnostics> {
     read(&SourceFile { path: "tests.yaml".to_owned(), text: text.to_owned() })
@@ -39,7 +16,7 @@ fn outcome(steps: &str) -> Outcome {
         "{{ version: 1, claims: {{ id: u1, email: jane@example.com }}, tests: [{{ name: a, steps: [{steps}] }}] }}"
     );
     let suite = suite(&text).unwrap_or_else(|problems| panic!("{problems}"));
-    run(&suite.tests[0], &policy())
+    run(&suite.tests[0], &shipped(&[]))
 }
 
 /// What was not as expected: `what: expected, actual`.

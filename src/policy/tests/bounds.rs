@@ -2,7 +2,7 @@
 
 use crate::policy::compile::compile;
 use crate::policy::diagnostic::Code;
-use crate::policy::document::SourceFile;
+use crate::policy::source::SourceFile;
 
 use super::files::World;
 

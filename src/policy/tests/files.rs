@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::policy::compile::{Compiled, Resolver, compile};
 use crate::policy::diagnostic::{Code, Diagnostics};
-use crate::policy::document::SourceFile;
+use crate::policy::source::SourceFile;
 
 /// A world with a few variables and key files.
 pub struct World;

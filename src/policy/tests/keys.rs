@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::policy::compile::{Compiled, Resolver, compile};
 use crate::policy::diagnostic::Code;
-use crate::policy::document::SourceFile;
 use crate::policy::snapshot::{JwtAlgorithm, KeySource};
+use crate::policy::source::SourceFile;
 
 /// A world with one file.
 struct OneFile(&'static [u8]);

@@ -10,6 +10,7 @@ mod limiting;
 mod reporting;
 mod scale;
 mod selecting;
+pub mod shipped;
 mod telling;
 mod values;
 mod verifying;

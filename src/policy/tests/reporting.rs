@@ -1,7 +1,7 @@
 //! How problems are told: to people with the line and a caret, to programs as JSON, to a log in one line.
 
 use crate::policy::diagnostic::{At, Code, Collector, Diagnostics};
-use crate::policy::document::SourceFile;
+use crate::policy::source::SourceFile;
 
 fn file(path: &str, text: &str) -> SourceFile {
     SourceFile { path: path.to_owned(), text: text.to_owned() }

@@ -2,7 +2,7 @@
 
 use crate::policy::compile::compile;
 use crate::policy::coverage::protects;
-use crate::policy::document::SourceFile;
+use crate::policy::source::SourceFile;
 use proptest::prelude::*;
 
 use super::files::World;

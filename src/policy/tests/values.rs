@@ -8,10 +8,10 @@ use crate::domain::window::Count;
 use crate::policy::compile::compile;
 use crate::policy::coverage::protects;
 use crate::policy::diagnostic::Code;
-use crate::policy::document::SourceFile;
 use crate::policy::snapshot::{
     Action, Channel, CorsRules, CountedBy, JwtAlgorithm, KeySource, OtherMethods, PolicySnapshot,
 };
+use crate::policy::source::SourceFile;
 
 use super::files::World;
 

@@ -17,9 +17,9 @@ use crate::domain::window::Take;
 use crate::policy::body::{JudgedBody, form};
 use crate::policy::caller::Caller;
 use crate::policy::compile::compile;
-use crate::policy::document::SourceFile;
 use crate::policy::facts::Facts;
 use crate::policy::snapshot::{PolicySnapshot, PurposeRules, Route};
+use crate::policy::source::SourceFile;
 
 const POLICY: &str = r"
 version: 1

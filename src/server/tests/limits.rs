@@ -12,7 +12,7 @@ use super::support::*;
 use crate::proxy::body::{Body, CollectError, collect};
 use crate::proxy::forward::Care;
 use crate::server::Handler;
-use crate::server::listener::ListenerSettings;
+use crate::server::settings::ListenerSettings;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\n\r\n";
 
@@ -118,6 +118,63 @@ async fn silent_connections_make_room_and_the_one_that_was_silent_longest_goes_f
         assert_eq!(client.ask(GET).await.status(), 200);
     }
     assert_eq!(further.ask(GET).await.status(), 200);
+}
+
+/// A head in pieces, over more than the looks that it takes to find that it is not whole.
+async fn drip_a_head(client: &mut Client) {
+    for byte in GET.bytes() {
+        client.write([byte]).await;
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+#[tokio::test]
+async fn heads_that_are_not_ended_make_room_for_others() {
+    let (backend, log) = recorder(|_| ok("x")).await;
+    let settings = ListenerSettings {
+        max_connections: 5,
+        park_after: Duration::from_millis(10),
+        header_timeout: Duration::from_secs(600),
+        ..ListenerSettings::default()
+    };
+    let front = Front::with(backend, settings, |_| {}).await;
+    let mut unfinished = Vec::new();
+    for _ in 0..5 {
+        let mut client = Client::to(&front).await;
+        client.write("GET / HTTP/1.1\r\nHo").await;
+        unfinished.push(client);
+    }
+    let mut further = Client::to(&front).await;
+    assert_eq!(further.ask(GET).await.status(), 200);
+    assert!(unfinished.remove(0).is_closed().await);
+    // Nobody else had to go.
+    for client in &mut unfinished {
+        assert_eq!(client.ask("st: w\r\n\r\n").await.status(), 200);
+    }
+    assert_eq!(log.lock().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_head_that_was_ended_late_keeps_its_place_until_it_is_answered() {
+    let (handler, arrived, cue) = on_cue();
+    let settings = ListenerSettings {
+        max_connections: 1,
+        park_after: Duration::from_millis(10),
+        ..ListenerSettings::default()
+    };
+    let front = Front::serving(handler, settings).await;
+    let mut slow = Client::to(&front).await;
+    drip_a_head(&mut slow).await;
+    within(arrived.notified()).await;
+    let mut further = Client::to(&front).await;
+    further.write(GET).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), arrived.notified()).await;
+    assert!(early.is_err(), "a further client was served");
+    cue.notify_one();
+    assert_eq!(within(slow.answer(true)).await.unwrap().status(), 200);
+    within(arrived.notified()).await;
+    cue.notify_one();
+    assert_eq!(within(further.answer(true)).await.unwrap().status(), 200);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::support::*;
-use crate::server::listener::ListenerSettings;
+use crate::server::settings::ListenerSettings;
 
 /// Parks after a few milliseconds, so that requests can be sent just then.
 fn eager() -> ListenerSettings {

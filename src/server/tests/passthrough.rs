@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::support::*;
-use crate::proxy::upstream::Target;
-use crate::server::listener::ListenerSettings;
+use crate::proxy::target::Target;
+use crate::server::settings::ListenerSettings;
 
 #[tokio::test]
 async fn a_request_and_its_answer_pass() {

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::*;
 use crate::proxy::upstream::UpstreamSettings;
-use crate::server::listener::ListenerSettings;
+use crate::server::settings::ListenerSettings;
 
 #[tokio::test]
 async fn events_arrive_one_by_one_while_the_answer_goes_on() {

@@ -14,12 +14,15 @@ use tokio::time::Instant;
 
 use crate::policy::decision::Admission;
 use crate::proxy::body::Body;
+use crate::proxy::failure::UpstreamError;
 use crate::proxy::forward::Care;
 use crate::proxy::headers::Context;
-use crate::proxy::upstream::{Target, Upstream, UpstreamError, UpstreamSettings};
+use crate::proxy::target::Target;
+use crate::proxy::upstream::{Upstream, UpstreamSettings};
 use crate::proxy::{head, headers};
 use crate::server::Handler;
-use crate::server::listener::{Drained, ListenerSettings, run};
+use crate::server::listener::{Drained, run};
+use crate::server::settings::ListenerSettings;
 
 /// Nothing in these tests should take this long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);

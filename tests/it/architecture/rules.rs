@@ -1,6 +1,6 @@
 //! The rules. Each takes the sources and names what breaks it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::source::{Map, Source};
 
@@ -66,9 +66,6 @@ const EFFECTS: &[&str] = &[
     "dbg",
 ];
 
-/// The modules that only compute.
-const PURE: &[&str] = &["domain", "policy"];
-
 const BANNED_NAMES: &[&str] = &["manager", "helper", "helpers", "util", "utils", "common", "misc"];
 
 const LONGEST: usize = 500;
@@ -111,63 +108,6 @@ fn modules_named_by(source: &Source) -> BTreeSet<String> {
 
 fn is_module(name: &str) -> bool {
     MAY_NAME.iter().any(|(module, _)| *module == name)
-}
-
-/// Files of a pure module do not need each other in a circle, so that each can be read with only those
-/// below it in mind. A `mod.rs` and its children may: the parent is what they have in common. Between
-/// modules the order of the table leaves no room for circles.
-pub fn cycles(sources: &[Source]) -> Vec<String> {
-    let files: BTreeMap<Vec<&str>, &Source> = sources
-        .iter()
-        .filter(|source| !source.path.ends_with("mod.rs") && !source.is_test())
-        .filter(|source| PURE.contains(&source.module()))
-        .map(|source| (source.module_path(), source))
-        .collect();
-    let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (module, source) in &files {
-        for path in source.named_paths() {
-            if let Some(other) =
-                file_of(&absolute(module, &path), &files).filter(|other| *other != source.path)
-            {
-                needs.entry(&source.path).or_default().insert(other);
-            }
-        }
-    }
-    let in_a_circle = needs.keys().filter(|start| reaches(&needs, start, start));
-    in_a_circle.map(|start| format!("{start} needs itself through others")).collect()
-}
-
-/// A written path from the crate root on.
-fn absolute(module: &[&str], path: &[String]) -> Vec<String> {
-    let rest = path.iter().skip(1).cloned();
-    match path.first().map(String::as_str) {
-        Some("super") => {
-            let parent = &module[..module.len().saturating_sub(1)];
-            parent.iter().map(|name| (*name).to_owned()).chain(rest).collect()
-        }
-        _ => rest.collect(),
-    }
-}
-
-fn file_of<'a>(path: &[String], files: &BTreeMap<Vec<&str>, &'a Source>) -> Option<&'a str> {
-    let names: Vec<&str> = path.iter().map(String::as_str).collect();
-    (1..=names.len()).rev().find_map(|length| files.get(&names[..length])).map(|source| source.path.as_str())
-}
-
-fn reaches(needs: &BTreeMap<&str, BTreeSet<&str>>, from: &str, goal: &str) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut open = vec![from];
-    while let Some(next) = open.pop() {
-        for other in needs.get(next).into_iter().flatten() {
-            if *other == goal {
-                return true;
-            }
-            if seen.insert(*other) {
-                open.push(other);
-            }
-        }
-    }
-    false
 }
 
 /// Pure modules have no effects, and others not those that are someone else's business.

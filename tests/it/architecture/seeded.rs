@@ -1,5 +1,6 @@
 //! Every rule, broken once on purpose.
 
+use super::circles::circles;
 use super::rules;
 use super::source::{Map, Source};
 
@@ -52,17 +53,44 @@ fn what_comments_literals_and_tests_say_is_not_code() {
     );
 }
 
+fn circles_in(files: &[(&str, &str)]) -> Vec<String> {
+    circles(&files.iter().map(|(path, text)| Source::new(path, text)).collect::<Vec<_>>())
+}
+
 #[test]
 fn a_circle_is_found_over_several_files() {
-    let a = Source::new("domain/a.rs", "use super::b::B;");
-    let b = Source::new("domain/b.rs", "use crate::domain::c::C;");
-    let c = Source::new("domain/c.rs", "fn f(a: super::a::A) {}");
-    let end = Source::new("domain/c.rs", "");
-    let found = rules::cycles(&[a, b, c]);
-    assert_eq!(found.len(), 3, "{found:?}");
-    let a = Source::new("domain/a.rs", "use super::b::B;");
-    let b = Source::new("domain/b.rs", "use crate::domain::c::C;");
-    assert!(rules::cycles(&[a, b, end]).is_empty());
+    let (a, b) = (("proxy/a.rs", "use super::b::B;"), ("proxy/b.rs", "use crate::proxy::c::C;"));
+    let found = circles_in(&[a, b, ("proxy/c.rs", "fn f(a: super::a::A) {}")]);
+    assert_eq!(found, ["proxy/a.rs -> proxy/b.rs -> proxy/c.rs -> proxy/a.rs"]);
+    assert!(circles_in(&[a, b, ("proxy/c.rs", "")]).is_empty());
+    let tested = "#[cfg(test)]\nmod tests { use super::a::A; }\n// crate::proxy::a::A\npub(super) fn f() {}";
+    assert!(circles_in(&[a, b, ("proxy/c.rs", tested)]).is_empty());
+    assert!(circles_in(&[a, b, ("proxy/c/tests.rs", "use crate::proxy::a::A;")]).is_empty());
+}
+
+#[test]
+fn a_folder_and_a_file_beside_it_can_be_a_circle() {
+    let folder = ("policy/document/mod.rs", "mod tree;\nuse tree::Node;\nuse super::diagnostic::At;");
+    let tree = ("policy/document/tree.rs", "use crate::policy::diagnostic::At;");
+    let parent = ("policy/mod.rs", "pub mod diagnostic;\npub mod document;");
+    let beside = |text| ("policy/diagnostic.rs", text);
+    let named = circles_in(&[parent, folder, tree, beside("use super::document::File;")]);
+    assert_eq!(named, ["policy/diagnostic.rs -> policy/document/mod.rs -> policy/diagnostic.rs"]);
+    let inside = circles_in(&[parent, folder, tree, beside("use super::{document::tree::Node, x};")]);
+    assert_eq!(inside, ["policy/diagnostic.rs -> policy/document/tree.rs -> policy/diagnostic.rs"]);
+    assert!(circles_in(&[parent, folder, tree, beside("use super::source::File;")]).is_empty());
+}
+
+#[test]
+fn a_circle_through_a_parent_is_found_unless_it_stays_in_its_folder() {
+    let parent = ("enforce/mod.rs", "mod a;\nmod b;\nuse a::A;\nfn f() { self::b::f() }");
+    let (a, b) = (("enforce/a.rs", "use super::Enforcer;"), ("enforce/b.rs", "use super::{Enforcer, a::A};"));
+    assert!(circles_in(&[parent, a, b]).is_empty());
+    let found = circles_in(&[parent, ("enforce/a.rs", "use super::{Enforcer, b};"), b]);
+    assert_eq!(found, ["enforce/a.rs -> enforce/b.rs -> enforce/a.rs"]);
+    let outside = ("enforcer.rs", "use crate::enforce::Enforcer;");
+    let found = circles_in(&[parent, ("enforce/a.rs", "use crate::enforcer::X;"), outside]);
+    assert_eq!(found, ["enforce/a.rs -> enforcer.rs -> enforce/mod.rs -> enforce/a.rs"]);
 }
 
 #[test]

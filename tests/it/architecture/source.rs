@@ -1,5 +1,6 @@
 //! Sources as the rules see them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -35,14 +36,18 @@ impl Source {
         self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
 
-    /// Every path that the code writes, from `crate` or `super` on, groups spread out:
-    /// `use crate::a::{b, c::d}` gives `crate::a::b` and `crate::a::c::d`.
+    /// Every path that the code writes, from `crate`, `super`, `self` or a child module on, groups spread
+    /// out: `use crate::a::{b, c::d}` gives `crate::a::b` and `crate::a::c::d`.
     pub fn named_paths(&self) -> Vec<Vec<String>> {
         let tokens = tokens(&self.code);
+        let children = children(&tokens);
         let mut paths = Vec::new();
         let mut at = 0;
         while at < tokens.len() {
-            let starts = matches!(tokens[at].as_str(), "crate" | "super" | "otp_sidecar");
+            let word = tokens[at].as_str();
+            let leads_on = tokens.get(at + 1).is_some_and(|next| next == "::");
+            let starts = matches!(word, "crate" | "super" | "otp_sidecar")
+                || (leads_on && (word == "self" || children.contains(word)));
             let continues = at > 0 && tokens[at - 1] == "::";
             if starts && !continues {
                 at = read_path(&tokens, at, &[], &mut paths);
@@ -52,6 +57,12 @@ impl Source {
         }
         paths
     }
+}
+
+/// The modules that the code declares and that are files of their own.
+fn children(tokens: &[String]) -> BTreeSet<&str> {
+    let declared = tokens.windows(3).filter(|words| words[0] == "mod" && words[2] == ";");
+    declared.map(|words| words[1].as_str()).collect()
 }
 
 /// Reads one path from `at` on, after `prefix`; returns where it ends.

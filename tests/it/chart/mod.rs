@@ -69,6 +69,11 @@ fn the_examples_of_the_page_about_deploying_render() {
 }
 
 #[test]
+fn the_notes_of_an_installation_name_what_is_there() {
+    check("test_notes.py");
+}
+
+#[test]
 fn the_image_is_complete_and_the_compose_file_names_what_is_there() {
     check("test_image.py");
 }

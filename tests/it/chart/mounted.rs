@@ -14,6 +14,7 @@ use crate::support::redis::RedisServer;
 use crate::support::sidecar::{CODE_KEYS, Folder, PATIENCE, Sidecar, Start, funded, mailbox};
 use crate::support::traffic::Traffic;
 use crate::support::wait::until;
+use otp_sidecar::lab::mailbox::Mailbox;
 
 /// Where the chart mounts everything.
 const MOUNTS: &str = "/etc/otp-sidecar";
@@ -49,6 +50,8 @@ fn mount(root: &Path, version: usize, files: &Value, secret: &dyn Fn(&Value) -> 
 struct Pod {
     sidecar: Sidecar,
     rendered: Value,
+    /// The environment of the container, of `serve` and of every command that runs beside it.
+    env: Vec<(String, String)>,
     folder: Folder,
 }
 
@@ -65,13 +68,26 @@ impl Pod {
                 flag if flag.starts_with("--admin-listen=") => "--admin-listen=127.0.0.1:0".to_owned(),
                 flag => here(flag),
             });
-        let env = rendered["env"]
+        let mut env: Vec<_> = rendered["env"]
             .as_object()
             .unwrap()
             .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| secret(value), &here)));
-        let sidecar = Start::exactly(arguments, env).ready();
-        Self { sidecar, folder, rendered }
+            .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| secret(value), &here)))
+            .collect();
+        let sidecar = Start::exactly(arguments, env.iter().cloned()).ready();
+        let admin = env.iter_mut().find(|(name, _)| name == "OTP_SIDECAR_ADMIN").unwrap();
+        assert_eq!(admin.1, "http://127.0.0.1:9145", "the port of the container");
+        admin.1 = format!("http://{}", sidecar.admin);
+        Self { sidecar, env, folder, rendered }
+    }
+
+    /// What `kubectl exec … /otp-sidecar COMMAND` would: the exit code and standard output.
+    fn exec(&self, command: &str) -> (Option<i32>, String) {
+        let mut exec = std::process::Command::new(env!("CARGO_BIN_EXE_otp-sidecar"));
+        let output =
+            exec.args(command.split(' ')).env_clear().envs(self.env.iter().cloned()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &said)
     }
 
     fn place_in(folder: &Folder, path: &str) -> std::path::PathBuf {
@@ -104,20 +120,66 @@ fn values(upstream: &Backend) -> Value {
     })
 }
 
-#[tokio::test]
-async fn the_sidecar_of_the_chart_works_and_takes_a_changed_limit_under_traffic() {
-    let (backend, mailbox, redis) = (Backend::start().await, mailbox().await, RedisServer::start());
-    let secret = |reference: &Value| {
+/// What the secrets of these values hold.
+fn secrets(redis: &RedisServer, mailbox: &Mailbox) -> impl Fn(&Value) -> String {
+    let (state, smtp) = (redis.url().to_owned(), format!("smtp://{}?tls=none", mailbox.addr()));
+    move |reference| {
         assert_eq!(reference["secret"], "otp-sidecar");
         match reference["key"].as_str().unwrap() {
-            "state" => redis.url().to_owned(),
+            "state" => state.clone(),
             "code-keys" => format!("{CODE_KEYS}\n"),
-            "smtp" => format!("smtp://{}?tls=none", mailbox.addr()),
+            "smtp" => smtp.clone(),
             "admin-token" => ADMIN_TOKEN.to_owned(),
             "jwt-secret" => JWT_SECRET.to_owned(),
             other => panic!("nobody makes a secret with the key {other}"),
         }
-    };
+    }
+}
+
+/// What docs/deploy.md lets people run in a pod.
+fn commands_of_the_page() -> Vec<String> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy.md")).unwrap();
+    let typed = page.lines().filter_map(|line| line.split_once(" -- /otp-sidecar "));
+    let commands: Vec<String> =
+        typed.map(|(_, command)| command.split(" #").next().unwrap().trim().to_owned()).collect();
+    assert!(commands.len() > 5, "{commands:?}");
+    commands
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_in_the_pod_need_no_flag_to_find_the_sidecar_its_state_its_policies_and_its_sender() {
+    let (backend, mailbox, redis) = (Backend::start().await, mailbox().await, RedisServer::start());
+    let alone = json!({ "state": { "kind": "memory" }, "replicas": 1 });
+    for changes in [json!({}), alone] {
+        let mut values = values(&backend);
+        values.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let pod = Pod::start("1.37.0", &values, &secrets(&redis, &mailbox));
+        let jane = pod.sidecar.client().as_user("jane");
+        funded(&jane, &mailbox).await;
+        for command in commands_of_the_page() {
+            let (code, said) = pod.exec(&command);
+            assert_eq!(code, Some(0), "{command}: {said}");
+        }
+        for (command, expected) in [
+            ("challenges list", "wallet_funding"),
+            ("policy check", &*pod.folder.path().to_string_lossy()),
+            ("mail preview wallet_funding --part headers", "From: Wallet <otp@example.com>"),
+        ] {
+            let said = pod.exec(command).1;
+            assert!(said.contains(expected), "{command}: {said}");
+        }
+        let mail = mailbox.next_mail().await;
+        assert_eq!((&*mail.from, &*mail.subject), ("otp@example.com", "Test mail of otp-sidecar"));
+        // What is typed goes before what the pod says.
+        let (code, said) = pod.exec("status --state redis://127.0.0.1:1 --timeout 1s");
+        assert!(code == Some(2) && !said.contains("leave one of them out"), "{code:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_sidecar_of_the_chart_works_and_takes_a_changed_limit_under_traffic() {
+    let (backend, mailbox, redis) = (Backend::start().await, mailbox().await, RedisServer::start());
+    let secret = secrets(&redis, &mailbox);
     let roomy = ("status:       { max: 10,", "status:       { max: 100000,");
     let pod = Pod::start("1.37.0", &values(&backend), &secret);
     let client = pod.sidecar.client();

@@ -15,11 +15,11 @@ use clap::Args;
 use super::Ending;
 use crate::cli::output::{OutputFlags, Progress, Screen};
 use crate::cli::without_secrets;
-use crate::policy::document::SourceFile;
 use crate::policy::document::tree::MAX_BYTES;
 use crate::policy::scenario::read::read;
 use crate::policy::scenario::run::{Outcome, run as play};
 use crate::policy::snapshot::PolicySnapshot;
+use crate::policy::source::SourceFile;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

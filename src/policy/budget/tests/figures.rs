@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::policy::budget::room::{Of, room};
 use crate::policy::budget::{Assessment, Bound, DAY, assess};
 use crate::policy::compile::compile;
-use crate::policy::document::SourceFile;
 use crate::policy::snapshot::{LimitRule, PolicySnapshot};
+use crate::policy::source::SourceFile;
 use crate::policy::tests::files::World;
 
 const POLICY: &str = "\

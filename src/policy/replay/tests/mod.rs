@@ -2,12 +2,13 @@
 
 mod world;
 
-use world::{Came, Deed, deeds, live, log, policy};
+use world::{Came, Deed, deeds, live, log};
 
 use super::line::{Entry, Reader, Skipped};
 use super::{Change, Replay, Report};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::PolicySnapshot;
+use crate::policy::tests::shipped::shipped;
 
 const END: Timestamp = Timestamp::from_millis(u64::MAX);
 
@@ -46,7 +47,7 @@ fn others() -> Vec<PolicySnapshot> {
             ("{ max: 15, per: 1h,  by: [subject] }", "{ max: 4, per: 1h,  by: [client_ip] }"),
         ],
     ];
-    all.iter().map(|changes| policy(changes)).collect()
+    all.iter().map(|changes| shipped(changes)).collect()
 }
 
 /// `REPLAY_SEEDS=1000` looks further.
@@ -60,7 +61,7 @@ fn flat(lines: &[Vec<String>]) -> impl Iterator<Item = &String> {
 
 #[test]
 fn under_the_policy_of_the_log_nothing_is_different_and_nothing_unknown() {
-    let shipped = policy(&[]);
+    let shipped = shipped(&[]);
     for policy in std::iter::once(shipped).chain(others()) {
         for seed in 0..8 {
             let deeds = deeds(seed, 300);
@@ -78,7 +79,7 @@ fn under_the_policy_of_the_log_nothing_is_different_and_nothing_unknown() {
 
 #[test]
 fn a_log_that_was_cut_off_at_its_begin_tells_of_no_difference_either() {
-    let policy = policy(&[]);
+    let policy = shipped(&[]);
     for seed in 0..20 {
         let deeds = deeds(seed, 400);
         let lines = log(&policy, &deeds, &live(&policy, &deeds, None));
@@ -147,7 +148,7 @@ fn truth(then: &Came, really: &Came) -> Change {
 /// the log, and here everybody goes on as if nothing had happened.
 #[test]
 fn what_is_said_for_sure_is_what_happens_but_for_one_in_five_hundred() {
-    let shipped = policy(&[]);
+    let shipped = shipped(&[]);
     let (mut sure, mut different, mut all, mut false_ones) = (0, 0, 0, Vec::new());
     for other in others() {
         for seed in 0..seeds() {

@@ -1,8 +1,6 @@
 //! People who fund, ask again, guess and look, the same in two policies; and the log that the first of them writes.
 
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response, header};
@@ -15,66 +13,13 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::domain::verify::Settlement;
 use crate::policy::caller::Caller;
-use crate::policy::compile::{Resolver, compile};
 use crate::policy::decision::Denial;
-use crate::policy::document::SourceFile;
 use crate::policy::exchange::{Asked, Exchange, Made, Stage, Wallet};
+use crate::policy::scenario::numbers::Numbers;
 use crate::policy::snapshot::{Action, PolicySnapshot};
 use crate::telemetry::audit::entry::{Decision, Entry, Of, What};
 use crate::telemetry::audit::line;
 use crate::telemetry::event::Settled;
-
-const POLICY: &str = include_str!("../../../../policies/default.yaml");
-
-struct Secrets;
-
-impl Resolver for Secrets {
-    fn env(&self, _: &str) -> Option<String> {
-        Some("a secret of more than thirty-two bytes".to_owned())
-    }
-
-    fn file(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Err("no such file".to_owned())
-    }
-}
-
-/// The shipped policy with these texts replaced.
-pub fn policy(changes: &[(&str, &str)]) -> PolicySnapshot {
-    let mut text = POLICY.to_owned();
-    for (from, to) in changes {
-        assert!(text.contains(from), "{from}");
-        text = text.replace(from, to);
-    }
-    compile(&[SourceFile { path: "policy.yaml".to_owned(), text }], &Secrets).unwrap().snapshot
-}
-
-/// Numbers that look random (SplitMix64).
-pub struct Numbers(AtomicU64);
-
-impl Numbers {
-    pub fn from(seed: u64) -> Self {
-        Self(AtomicU64::new(seed))
-    }
-
-    pub fn below(&self, bound: u64) -> u64 {
-        let mut bytes = [0; 8];
-        self.fill(&mut bytes);
-        u64::from_le_bytes(bytes) % bound
-    }
-}
-
-impl Entropy for Numbers {
-    fn fill(&self, buffer: &mut [u8]) {
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        for chunk in buffer.chunks_mut(8) {
-            let mut mixed = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^= mixed >> 31;
-            chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
-        }
-    }
-}
 
 /// What somebody does.
 #[derive(Debug, Clone, Copy)]
@@ -100,13 +45,18 @@ pub struct Deed {
 /// A life of so many deeds.
 pub fn deeds(seed: u64, count: usize) -> Vec<Deed> {
     let numbers = Numbers::from(seed);
+    let below = |bound: u64| {
+        let mut bytes = [0; 8];
+        numbers.fill(&mut bytes);
+        u64::from_le_bytes(bytes) % bound
+    };
     let mut at = Timestamp::from_millis(1_768_644_000_000);
-    let people = 1 + numbers.below(4);
-    let longest = [300, 5_000, 60_000, 400_000][numbers.below(4) as usize];
+    let people = 1 + below(4);
+    let longest = [300, 5_000, 60_000, 400_000][below(4) as usize];
     let deed = |_| {
-        at = at.plus(Duration::from_millis(numbers.below(longest)));
-        let doing = match numbers.below(20) {
-            0..4 => Doing::Fund { agrees: numbers.below(8) > 0 },
+        at = at.plus(Duration::from_millis(below(longest)));
+        let doing = match below(20) {
+            0..4 => Doing::Fund { agrees: below(8) > 0 },
             4..8 => Doing::Send,
             8..11 => Doing::Right { back: 0 },
             11 => Doing::Right { back: 1 },
@@ -114,7 +64,7 @@ pub fn deeds(seed: u64, count: usize) -> Vec<Deed> {
             17..19 => Doing::Look,
             _ => Doing::NoToken,
         };
-        Deed { at, who: numbers.below(people), doing, wallet: numbers.below(20) }
+        Deed { at, who: below(people), doing, wallet: below(20) }
     };
     (0..count).map(deed).collect()
 }

@@ -53,7 +53,7 @@ impl Operations {
     /// `GET /-/limits`.
     pub(super) fn limits(&self, call: &Call<'_>) -> Result<Value, Refused> {
         let Nothing {} = input::query(call)?;
-        Ok(self.rules().to_json())
+        Ok(view::rules(&self.rules()))
     }
 
     /// `GET /-/limits/usage`.

@@ -4,9 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::view::seconds;
 use crate::domain::id::{LimitName, PolicyHash, Purpose};
 use crate::domain::lockout::LockoutRule;
 use crate::domain::pseudonym::AuditForms;
@@ -122,34 +119,6 @@ impl Rules {
         let of = Counted { subject: Some(subject.clone()), client: None };
         self.takes(failures, &of, Some(purpose))
     }
-
-    /// As a document.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "policy": self.hash.as_str(),
-            "purposes": self.purposes.iter().map(PurposeInForce::to_json).collect::<Vec<_>>(),
-            "limits": self.limits.iter().map(LimitInForce::to_json).collect::<Vec<_>>(),
-        })
-    }
-}
-
-impl PurposeInForce {
-    fn to_json(&self) -> Value {
-        json!({
-            "purpose": self.name.as_str(),
-            "digits": self.digits,
-            "ttlSeconds": seconds(self.ttl),
-            "live": self.live,
-            "cooldownSeconds": seconds(self.cooldown),
-            "lockout": {
-                "after": self.lockout.after,
-                "forSeconds": seconds(self.lockout.lock_for),
-                "escalate": self.lockout.escalate,
-                "atMostSeconds": seconds(self.lockout.at_most),
-                "disableAfter": self.lockout.disable_after,
-            },
-        })
-    }
 }
 
 impl LimitInForce {
@@ -164,25 +133,6 @@ impl LimitInForce {
             [(self.by_subject, "subject"), (self.by_purpose, "purpose"), (self.by_client, "client_ip")];
         let by: Vec<_> = words.into_iter().filter_map(|(counts, word)| counts.then_some(word)).collect();
         if by.is_empty() { vec!["everyone"] } else { by }
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "limit": self.name.as_str(),
-            "max": self.max,
-            "perSeconds": seconds(self.per),
-            "by": self.by(),
-            "count": count_word(self.count),
-            "usedBy": self.used_by,
-        })
-    }
-}
-
-/// The word of the policy.
-pub fn count_word(count: Count) -> &'static str {
-    match count {
-        Count::All => "all",
-        Count::Failures => "failures",
     }
 }
 

@@ -1,10 +1,10 @@
-//! What the store tells, as documents.
+//! What the store tells, and the rules in force, as documents.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::rules::{LimitInForce, Rules, count_word};
+use super::rules::{LimitInForce, PurposeInForce, Rules};
 use crate::domain::challenge::Phase;
 use crate::domain::ledger::limits::Usage;
 use crate::domain::ledger::page::Page;
@@ -12,9 +12,10 @@ use crate::domain::ledger::trail::Record;
 use crate::domain::ledger::view::{AccountView, ChallengeView, CodeView, LockView};
 use crate::domain::lockout::{Account, Lock};
 use crate::domain::time::Timestamp;
+use crate::domain::window::Count;
 
 /// Whole milliseconds, in seconds.
-pub(super) fn seconds(duration: Duration) -> f64 {
+fn seconds(duration: Duration) -> f64 {
     duration.as_millis() as f64 / 1_000.0
 }
 
@@ -101,6 +102,51 @@ pub(super) fn standing(view: &AccountView, at: Timestamp) -> Value {
     document
 }
 
+/// The rules of a policy.
+pub(super) fn rules(rules: &Rules) -> Value {
+    json!({
+        "policy": rules.hash.as_str(),
+        "purposes": rules.purposes.iter().map(purpose).collect::<Vec<_>>(),
+        "limits": rules.limits.iter().map(limit).collect::<Vec<_>>(),
+    })
+}
+
+fn purpose(rule: &PurposeInForce) -> Value {
+    json!({
+        "purpose": rule.name.as_str(),
+        "digits": rule.digits,
+        "ttlSeconds": seconds(rule.ttl),
+        "live": rule.live,
+        "cooldownSeconds": seconds(rule.cooldown),
+        "lockout": {
+            "after": rule.lockout.after,
+            "forSeconds": seconds(rule.lockout.lock_for),
+            "escalate": rule.lockout.escalate,
+            "atMostSeconds": seconds(rule.lockout.at_most),
+            "disableAfter": rule.lockout.disable_after,
+        },
+    })
+}
+
+fn limit(rule: &LimitInForce) -> Value {
+    json!({
+        "limit": rule.name.as_str(),
+        "max": rule.max,
+        "perSeconds": seconds(rule.per),
+        "by": rule.by(),
+        "count": count(rule.count),
+        "usedBy": rule.used_by,
+    })
+}
+
+/// The word of the policy.
+fn count(count: Count) -> &'static str {
+    match count {
+        Count::All => "all",
+        Count::Failures => "failures",
+    }
+}
+
 /// How full a limit is.
 pub(super) fn usage(usage: &Usage, rules: &Rules) -> Value {
     let rule: Option<&LimitInForce> = rules.limits.iter().find(|rule| rule.name == usage.limit);
@@ -111,7 +157,7 @@ pub(super) fn usage(usage: &Usage, rules: &Rules) -> Value {
         "max": usage.max,
         "perSeconds": rule.map(|rule| seconds(rule.per)),
         "by": rule.map(LimitInForce::by),
-        "count": rule.map(|rule| count_word(rule.count)),
+        "count": rule.map(|rule| count(rule.count)),
         "full": usage.opens_at.is_some(),
         "opensAt": usage.opens_at.map(Timestamp::to_iso8601),
         "emptiesAt": usage.empties_at.map(Timestamp::to_iso8601),
