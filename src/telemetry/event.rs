@@ -108,11 +108,13 @@ pub enum AdminRefusal {
     Wrong,
     /// There is no admin token, so these calls are off.
     Off,
+    /// Too many calls of its address waited for theirs to be compared.
+    Crowded,
 }
 
 impl AdminRefusal {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Missing, Self::Wrong, Self::Off];
+    pub const ALL: [Self; 4] = [Self::Missing, Self::Wrong, Self::Off, Self::Crowded];
 
     /// The word.
     pub fn as_str(self) -> &'static str {
@@ -120,6 +122,7 @@ impl AdminRefusal {
             Self::Missing => "missing",
             Self::Wrong => "wrong",
             Self::Off => "off",
+            Self::Crowded => "crowded",
         }
     }
 }

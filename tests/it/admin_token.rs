@@ -1,5 +1,7 @@
 //! The admin token: who comes without it is told and slowed, whoever has it gets in, and a poor one is refused.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::support::backend::Backend;
@@ -64,6 +66,34 @@ async fn whoever_has_the_token_gets_in_while_somebody_on_the_same_address_guesse
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
     guessing.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn guesses_do_not_take_all_connections_of_their_address() {
+    let (backend, folder) = (Backend::start().await, Folder::new());
+    let sidecar = start(&backend.url(), &folder, TOKEN).ready();
+    let request = "GET /-/locks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a-guess-of-a-stranger\r\n\r\n";
+    let mut guesses: Vec<TcpStream> = (0..24).map(|_| TcpStream::connect(sidecar.admin).unwrap()).collect();
+    for guess in &mut guesses {
+        guess.write_all(request.as_bytes()).unwrap();
+    }
+    let answers: Vec<String> = tokio::task::spawn_blocking(move || {
+        let answer = |mut guess: TcpStream| {
+            let mut text = String::new();
+            guess.read_to_string(&mut text).unwrap();
+            text
+        };
+        guesses.into_iter().map(answer).collect()
+    })
+    .await
+    .unwrap();
+    let told = |status: &str| answers.iter().filter(|answer| answer.contains(status)).count();
+    let (wrong, crowded) = (told("HTTP/1.1 401"), told("HTTP/1.1 429"));
+    assert!(wrong + crowded == 24 && crowded > 0, "{wrong} {crowded}: {answers:#?}");
+    assert!(answers.iter().all(|answer| answer.contains("401") || answer.contains("retry-after: 1")));
+    assert_eq!(refusals(&sidecar, "crowded").await, crowded as f64);
+    assert_eq!(refusals(&sidecar, "wrong").await, wrong as f64);
+    assert_eq!(sidecar.operator().with_token(TOKEN).get("/-/locks").await.status, 200);
 }
 
 #[test]

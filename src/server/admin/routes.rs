@@ -85,10 +85,13 @@ impl Admin {
             "/health" if is_read => self.health().await,
             "/metrics" if is_read => self.metrics().await,
             "/livez" | "/readyz" | "/health" | "/metrics" => not_allowed("GET, HEAD"),
-            _ if !self.lets_in(request.headers(), peer, guesses).await => unauthorized(),
-            "/-/reload" if request.method() == Method::POST => self.reload().await,
-            "/-/reload" => not_allowed("POST"),
-            _ => self.operate(request).await,
+            path => match self.refusal(request.headers(), peer, guesses).await {
+                Some(AdminRefusal::Crowded) => crowded(),
+                Some(_) => unauthorized(),
+                None if path != "/-/reload" => self.operate(request).await,
+                None if request.method() == Method::POST => self.reload().await,
+                None => not_allowed("POST"),
+            },
         }
     }
 
@@ -202,22 +205,22 @@ impl Admin {
         json_answer(status, &body)
     }
 
-    /// Whether the admin token was presented. If not, that is told.
-    async fn lets_in(&self, headers: &HeaderMap, peer: IpAddr, guesses: &Guesses) -> bool {
+    /// Why whoever asks is not let in; `None` with the admin token. A refusal is told.
+    async fn refusal(&self, headers: &HeaderMap, peer: IpAddr, guesses: &Guesses) -> Option<AdminRefusal> {
         let reason = match bearer(headers) {
             _ if !self.operated.has_admin() => AdminRefusal::Off,
             None => AdminRefusal::Missing,
-            Some(token) => {
-                let turn = guesses.turn(peer).await;
-                if self.operated.is_admin(token) {
-                    return true;
+            Some(token) => match guesses.turn(peer).await {
+                Some(_) if self.operated.is_admin(token) => return None,
+                Some(turn) => {
+                    turn.was_wrong();
+                    AdminRefusal::Wrong
                 }
-                turn.was_wrong();
-                AdminRefusal::Wrong
-            }
+                None => AdminRefusal::Crowded,
+            },
         };
         self.telemetry.emit(&Event::AdminRefused { reason, peer });
-        false
+        Some(reason)
     }
 }
 
@@ -235,6 +238,16 @@ fn unauthorized() -> Answer {
         "Send the admin token as a bearer token. Without --admin-token-file these calls are off.",
     );
     answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+fn crowded() -> Answer {
+    let mut answer = error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        "Too many calls of this address wait for their token to be compared. Nothing was done: ask again.",
+    );
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(1));
     answer
 }
 
