@@ -11,7 +11,6 @@ use super::audit::AuditFlags;
 use super::mail::MailFlags;
 use super::problems::Problems;
 use super::secret::CodeKeys;
-use super::typed::Typed;
 use super::{AdminToken, Config, StateTarget, duration, secret, target};
 use crate::telemetry::log::Format;
 use crate::telemetry::otlp;
@@ -107,7 +106,7 @@ impl ServeFlags {
             policies,
             state: StateFlags::default(),
             mail: MailFlags {
-                typed: Typed::default(),
+                typed: super::typed::Typed::default(),
                 smtp: Some(smtp),
                 smtp_file: None,
                 mail_from: Some(text("otp@wallet.example")),
