@@ -85,6 +85,11 @@ def render(values, kube=NATIVE, chart=CHART, release="shop"):
     return documents(out)
 
 
+def attempt(values, kube=NATIVE):
+    """Exit code, standard output, standard error."""
+    return _rendered(str(CHART), json.dumps(values), kube, "shop")
+
+
 def refusal(values, kube=NATIVE, chart=CHART):
     """What is said against these values."""
     code, _, err = _rendered(str(chart), json.dumps(values), kube, "shop")

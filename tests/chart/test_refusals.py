@@ -1,7 +1,8 @@
 """What cannot be right is refused, in a sentence that says what to write."""
 
 import pytest
-from chart import ALONE, LEAST, PLAIN, REDIS, SHARED, WALLET, merged, refusal
+import yaml
+from chart import ALONE, CHART, LEAST, PLAIN, REDIS, SHARED, WALLET, attempt, documents, merged, refusal
 from variants import TRIAL, VARIANTS, EVERYTHING
 
 SECRET_URL = "redis://user:hunter2@redis:6379/0"
@@ -243,6 +244,32 @@ MISTAKES = {
     "nodes that nobody can drain": {"podDisruptionBudget": {"maxUnavailable": 0}},
     "another monitor": {"monitor": {"kind": "both"}},
 }
+
+
+def names_of(values, above=()):
+    """Every list and map of the chart's values, by the names that lead to it: what people leave empty."""
+    for name, value in values.items():
+        if isinstance(value, (dict, list)):
+            yield (*above, name)
+        if isinstance(value, dict):
+            yield from names_of(value, (*above, name))
+
+
+def test_a_list_or_map_that_is_taken_away_is_needed_by_nobody_or_asked_for_by_its_name():
+    shipped = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    refused = 0
+    for *above, name in names_of(shipped):
+        without = {name: None}
+        for outer in reversed(above):
+            without = {outer: without}
+        code, out, err = attempt(merged(ALONE, without))
+        if code == 0:
+            documents(out)
+            continue
+        refused += 1
+        asked = f"{name} is required" in err or "these values cannot be right" in err
+        assert asked, f"{'.'.join([*above, name])}: {err}"
+    assert refused > 30
 
 
 @pytest.mark.parametrize("name", MISTAKES)
