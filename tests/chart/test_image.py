@@ -37,7 +37,8 @@ def test_everything_that_the_compiler_reads_is_copied_and_let_through():
     # What rustc notes of the library: paths below the root of the repository, or absolute ones elsewhere.
     notes = sorted(BINARY.parent.glob("deps/otp_sidecar-*.d"), key=lambda path: path.stat().st_mtime)
     texts = [path.read_text(encoding="utf-8") for path in notes]
-    newest = [text for text in texts if "/libotp_sidecar-" in text][-1]
+    # The lints read a file more.
+    newest = [text for text in texts if "/libotp_sidecar-" in text and "clippy.toml" not in text][-1]
     listed = {ROOT / word for word in newest.split() if not word.endswith(":")}
     inside = [path.relative_to(ROOT) for path in listed if path.is_relative_to(ROOT) and path.is_file()]
     assert len(inside) > 100, "what the compiler reads was not found"
