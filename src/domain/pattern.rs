@@ -308,6 +308,38 @@ mod tests {
     }
 
     #[test]
+    fn what_happened_to_a_person_is_counted() {
+        let mut seen: Vec<_> = [(0, "a", WRONG), (9, "b", WRONG), (18, "b", LOCK)]
+            .map(|(at, from, what)| (at, "jane", from, what))
+            .to_vec();
+        let rest = [Happening::Right, Happening::Right, Happening::Expired, Happening::Expired];
+        seen.extend(rest.map(|what| (3_600, "jane", "c", what)));
+        seen.push((3_700, "jane", "b", LOCK));
+        let patterns = patterns(&seen);
+        let jane = patterns.people()[0].1;
+        assert_eq!((jane.wrong, jane.right, jane.expired, jane.locks), (4, 2, 2, 2));
+        assert_eq!(jane.last_lock, Some(Timestamp::from_millis(3_700_000)));
+        assert_eq!(jane.from, BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 3)]));
+        assert_eq!(patterns.locks(), 2);
+        assert_eq!(patterns.locks_in_hour()[..3], [1, 1, 0]);
+        assert_eq!(patterns.of(&Person::default()), [Pattern::Mistyped]);
+    }
+
+    #[test]
+    fn each_pattern_has_its_word() {
+        let all = [
+            Pattern::Sprayed,
+            Pattern::ManyAddresses,
+            Pattern::Burst,
+            Pattern::AfterResend,
+            Pattern::AfterExpiry,
+            Pattern::Mistyped,
+        ];
+        let words = ["sprayed", "many_addresses", "burst", "after_resend", "after_expiry", "mistyped"];
+        assert_eq!(all.map(Pattern::as_str), words);
+    }
+
+    #[test]
     fn people_are_ranked_by_locks_then_wrong_codes_and_only_the_locked_are_listed() {
         let patterns = patterns(&[
             (0, "once", "", LOCK),

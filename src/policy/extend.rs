@@ -70,7 +70,36 @@ fn spliced(text: &[u8], is_empty: bool, added: &Map<String, Value>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+
     use super::*;
+
+    #[test]
+    fn an_answer_is_read_when_it_is_plain_json_of_moderate_length() {
+        let json = ("content-type", "application/json");
+        for (headers, is_read) in [
+            (vec![json], true),
+            (vec![("content-type", "Application/JSON; charset=utf-8")], true),
+            (vec![("content-type", "application/vnd.wallet+JSON")], true),
+            (vec![("content-type", "+json")], false),
+            (vec![("content-type", "text/html; charset=utf-8")], false),
+            (vec![], false),
+            (vec![json, ("content-encoding", "gzip")], false),
+            (vec![("content-encoding", "gzip")], false),
+            (vec![json, ("content-length", "1048576")], true),
+            (vec![json, ("content-length", "1048577")], false),
+        ] {
+            let value = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+            let head: HeaderMap = headers.iter().copied().map(value).collect();
+            assert_eq!(may_be_read(&head), is_read, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn who_reads_of_a_code_reads_how_long_it_is_good() {
+        let expected = json!({ "otpSent": true, "otpExpiresIn": 300, "nextStep": "otp_verification" });
+        assert_eq!(Value::Object(sent(Duration::from_secs(300))), expected);
+    }
 
     fn joined(text: &str) -> String {
         let value: Value = serde_json::from_str(text).unwrap();

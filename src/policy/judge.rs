@@ -85,3 +85,53 @@ pub fn preflight(headers: &HeaderMap, has_body: bool) -> Result<(), Denial> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(named: &[(&'static str, &'static str)]) -> HeaderMap {
+        let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        named.iter().copied().map(header).collect()
+    }
+
+    #[test]
+    fn a_head_has_one_token_at_most_and_upgrades_nothing() {
+        let bearer = ("authorization", "Bearer a");
+        for (named, is_fine) in [
+            (vec![], true),
+            (vec![bearer], true),
+            (vec![bearer, ("authorization", "Bearer b")], false),
+            (vec![bearer, ("authorization", "Bearer b"), ("authorization", "Bearer c")], false),
+            (vec![("upgrade", "websocket")], false),
+        ] {
+            assert_eq!(head(&headers(&named)).is_ok(), is_fine, "{named:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_with_another_method_is_judged_by_head_and_query() {
+        let read = |named: &[(&'static str, &'static str)], text: &str| {
+            let pairs = other_method(&headers(named), text).ok()?;
+            Some(pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
+        };
+        assert_eq!(read(&[], "a=1&b=2"), Some(vec!["a=1".to_owned(), "b=2".to_owned()]));
+        assert_eq!(read(&[("upgrade", "websocket")], "a=1"), None);
+        assert_eq!(read(&[], "__proto__=1"), None);
+    }
+
+    #[test]
+    fn a_preflight_is_a_question_and_nothing_more() {
+        let upgrade = headers(&[("upgrade", "websocket")]);
+        for (named, has_body, is_fine) in [
+            (&HeaderMap::new(), false, true),
+            (&HeaderMap::new(), true, false),
+            (&upgrade, false, false),
+            (&upgrade, true, false),
+        ] {
+            assert_eq!(preflight(named, has_body).is_ok(), is_fine, "{named:?}, {has_body}");
+        }
+    }
+}

@@ -345,12 +345,10 @@ impl CountBook {
         known_days(from, to, now).into_iter().map(of).collect()
     }
 
-    /// Forgets what is too old, and tells how many days that were.
-    pub(in crate::domain) fn sweep(&mut self, now: Timestamp) -> usize {
-        let before = self.days.len();
+    /// Forgets what is too old.
+    pub(in crate::domain) fn sweep(&mut self, now: Timestamp) {
         self.days.retain(|day, _| day.end().plus(REMEMBERED_FOR) > now);
         self.batches.retain(|_, (_, until)| *until > now);
-        before - self.days.len()
     }
 
     /// How many instances' batches are known.

@@ -11,9 +11,8 @@ use crate::domain::time::Timestamp;
 /// Subjects locked or disabled now: purpose by purpose, those first whose lock ends first.
 pub fn locks(state: &State, purposes: &[Purpose], page: &PageRequest, now: Timestamp) -> Page<LockView> {
     let listed = |purpose: &Purpose| {
-        let of_purpose = state.accounts.iter().filter(|((_, of), account)| {
-            of == purpose && account.expires_at() > now && account.lock(now).is_some()
-        });
+        let of_purpose =
+            state.accounts.iter().filter(|((_, of), account)| of == purpose && account.lock(now).is_some());
         of_purpose.map(|((subject, _), account)| (listed_until(account), subject)).collect()
     };
     let view = |purpose: &Purpose, subject: &Subject| {

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use super::counts::{
-    AddOutcome, CountBatch, CountBook, CountKey, Counts, MAILED_WITHIN, MOST_KEYS, VERIFIED_WITHIN, Word,
+    AddOutcome, BATCHES_REMEMBERED_FOR, CountBatch, CountBook, CountKey, Counts, MAILED_WITHIN, MOST_KEYS,
+    VERIFIED_WITHIN, Word,
 };
 use super::day::Day;
 use super::inventory::Kind;
@@ -78,6 +79,7 @@ fn a_page_has_from_one_to_a_thousand_entries() {
 #[test]
 fn a_note_is_one_line_with_something_in_it() {
     assert_eq!(Note::parse("  call of 9:15 ").unwrap().as_str(), "call of 9:15");
+    assert!(Note::parse(&"a".repeat(256)).is_ok());
     for bad in ["", "  ", "a\nb", &"a".repeat(257)] {
         assert!(Note::parse(bad).is_err(), "{bad:?} was taken");
     }
@@ -148,6 +150,20 @@ fn what_is_too_old_goes_before_anything_else() {
     let later = begin.plus(REMEMBERED_FOR);
     trail.add(Record::new(later, Action::Sweep, false, &operation()));
     assert_eq!((trail.len(), trail.newest(usize::MAX, None, later).len()), (1, 1));
+}
+
+#[test]
+fn the_trail_tells_what_was_done_to_one_person() {
+    let (mut trail, at) = (Trail::default(), Timestamp::from_millis(1_000));
+    assert!(trail.is_empty());
+    let who = |name: &str| Some(Subject::parse(name).unwrap());
+    for name in ["u1", "u2", "u1"] {
+        trail.add(Record { subject: who(name), ..Record::new(at, Action::Clear, true, &operation()) });
+    }
+    trail.add(Record::new(at, Action::Sweep, true, &operation()));
+    assert!(!trail.is_empty());
+    let of = |name: &str| trail.newest(usize::MAX, who(name).as_ref(), at).len();
+    assert_eq!((of("u1"), of("u2"), of("u3"), trail.newest(usize::MAX, None, at).len()), (2, 1, 0, 4));
 }
 
 fn every_key() -> Vec<CountKey> {
@@ -236,6 +252,37 @@ fn a_batch_is_added_once_and_only_to_days_that_are_known() {
     assert_eq!(counted, [today.back(400), today, today.next()]);
     assert!(days.iter().all(|day| day.counts.sum() <= 7));
     assert_eq!(book.read(today.next(), today, now), []);
+}
+
+#[test]
+fn a_batch_is_known_for_a_week_and_a_day_for_as_long_as_failures() {
+    let (mut book, now) = (CountBook::default(), Day::parse("2026-11-22").unwrap().start());
+    let (today, tick) = (Day::of(now), Duration::from_millis(1));
+    assert!(book.is_empty());
+    book.add(&batch(1, today, 7), now);
+    let end = now.plus(BATCHES_REMEMBERED_FOR);
+    assert_eq!(book.clone().add(&batch(1, today, 7), end.minus(tick)), AddOutcome::Repeated);
+    assert_eq!(book.clone().add(&batch(1, today, 7), end), AddOutcome::Added);
+    let left = |at: Timestamp| {
+        let mut book = book.clone();
+        book.sweep(at);
+        (book.batches(), book.len())
+    };
+    assert_eq!([left(end.minus(tick)), left(end)], [(1, 1), (0, 1)]);
+    let old = today.end().plus(REMEMBERED_FOR);
+    assert_eq!([left(old.minus(tick)), left(old)], [(0, 1), (0, 0)]);
+    assert!(!book.is_empty());
+}
+
+#[test]
+fn counts_are_taken_out_a_part_at_a_time_and_nothing_is_lost() {
+    let key = |number: u8| CountKey::IssuedInHour(number);
+    let mut counts: Counts = [(key(1), 2), (key(2), 3), (key(1), 4), (key(3), 5)].into_iter().collect();
+    assert_eq!((counts.len(), counts.sum(), counts.get(&key(1))), (3, 14, 6));
+    let first = counts.take(2);
+    assert_eq!((first.len(), first.sum(), counts.len(), counts.sum()), (2, 9, 1, 5));
+    let last = counts.take(2);
+    assert_eq!((last.get(&key(3)), counts.is_empty()), (5, true));
 }
 
 #[test]

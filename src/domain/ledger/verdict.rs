@@ -170,6 +170,14 @@ mod tests {
     }
 
     #[test]
+    fn of_several_matches_the_one_that_passes_is_told() {
+        let (expired, live) = (code(true, true, true), code(false, true, true));
+        for codes in [vec![expired.clone(), live.clone()], vec![live, expired]] {
+            check(&[examined("FUND-1", Phase::Live, codes)], SIX, Verdict::Right);
+        }
+    }
+
+    #[test]
     fn a_code_of_another_challenge_is_told_as_that() {
         let mine = examined("FUND-1", Phase::Live, vec![code(false, true, false)]);
         let other = examined("FUND-2", Phase::Live, vec![code(false, true, true)]);

@@ -213,12 +213,17 @@ fn shortened(parts: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+/// Whether a rate is lower by more than the largest fall; what only rounding adds is none.
+fn has_fallen(was: f64, now: f64) -> bool {
+    was - now > LARGEST_FALL + SLIGHTEST
+}
+
 /// What is much different from the period before.
 fn changes(now: &Summary, before: &Summary) -> Vec<Finding> {
     let mut found = Vec::new();
     if let (Some(rate), Some(was)) = (now.codes.success_rate(), before.codes.success_rate()) {
         let comparable = now.codes.issued >= LEAST_COMPARABLE && before.codes.issued >= LEAST_COMPARABLE;
-        if comparable && was - rate > LARGEST_FALL + SLIGHTEST {
+        if comparable && has_fallen(was, rate) {
             let message = format!("The success rate fell from {} to {}.", percent(was), percent(rate));
             let advice = "Look what was changed since: a policy, the relay, the wallet.";
             found.push(Finding::problem("success_rate_fell", message, advice).see("HighOTPFailureRate"));

@@ -54,6 +54,7 @@ fn a_month_is_its_days_also_when_it_is_february() {
         ("2028-02", 29, "2028-02-29", "2028-01-01"),
         ("2026-02", 28, "2026-02-28", "2026-01-01"),
         ("2026-01", 31, "2026-01-31", "2025-12-01"),
+        ("9999-11", 30, "9999-11-30", "9999-10-01"),
     ] {
         let period = Period::month(month).unwrap();
         assert_eq!((period.days().count(), period.last()), (days, day(last)));
@@ -61,6 +62,7 @@ fn a_month_is_its_days_also_when_it_is_february() {
         assert_eq!(period.before().first(), day(before));
         assert_eq!(period.before().last().next(), period.first());
     }
+    assert_eq!(Period::month("9999-12").unwrap().last(), day("9999-12-31"), "the last day there is");
     for text in ["2026-13", "2026-1", "2026", "november", "", "2026-11-22"] {
         assert_eq!(Period::month(text), Err(NoPeriod::Month(text.to_owned())));
     }
@@ -202,6 +204,7 @@ fn a_report_about_one_purpose_has_only_its_codes() {
     assert_eq!(report.summary.purposes.len(), 1);
     assert_eq!(report.summary.verification.average, Some(seconds(50)));
     assert_eq!((report.summary.reasons.len(), report.summary.mail.accepted), (0, 44));
+    assert_eq!(report.summary.verification.buckets.iter().sum::<u64>(), 4);
 }
 
 #[test]
@@ -219,6 +222,8 @@ fn a_rate_is_never_above_all_nor_a_difference_below_nothing() {
     let codes = super::summary::Codes { issued: 3, verified: 5, compared: 4, ..Default::default() };
     assert_eq!((codes.success_rate(), codes.right_rate(), codes.not_verified()), (Some(1.0), Some(1.0), 0));
     assert_eq!(super::summary::Codes::default().success_rate(), None);
+    let codes = super::summary::Codes { verified: 3, compared: 4, ..Default::default() };
+    assert_eq!(codes.right_rate(), Some(0.75));
 }
 
 /// A month of one day, and what is found in it.
@@ -246,6 +251,8 @@ fn each_threshold_is_told_beyond_it_and_not_at_it() {
     };
     assert_eq!(found(&mailed(10, 60)), Vec::<&str>::new());
     assert_eq!(found(&mailed(10, 61)), ["slow_mail"]);
+    // Nineteen of twenty in exactly that time.
+    assert_eq!(found(&[mailed(19, 60), mailed(1, 61)].concat()), Vec::<&str>::new());
     assert_eq!(found(&mailed(10, 301)), ["slow_mail"]);
     let given_up = (CountKey::MailGivenUp(Word::of("expired")), 1);
     assert_eq!(found(&[mailed(99, 1), vec![given_up.clone()]].concat()), Vec::<&str>::new());
@@ -304,6 +311,48 @@ fn hours_without_a_sidecar_are_told_and_those_that_are_not_over_are_not() {
 }
 
 #[test]
+fn hours_before_counting_began_are_not_missed_and_later_ones_are() {
+    let period = Period::parse("2026-11-20", "2026-11-21").unwrap();
+    let from_hour = |text: &str, first: u8| {
+        let mut counts = Counts::default();
+        (first..24).for_each(|hour| counts.add(CountKey::CountingInHour(hour), 60));
+        DayCounts { day: day(text), counts }
+    };
+    let at = day("2026-11-22").start();
+    let began = report(period, &[from_hour("2026-11-20", 9), from_hour("2026-11-21", 0)], at);
+    assert_eq!(words(&began), Vec::<&str>::new());
+    assert!(!began.has_problems());
+    let missed = report(period, &[from_hour("2026-11-20", 9), from_hour("2026-11-21", 2)], at);
+    assert_eq!(words(&missed), ["hours_without_data"]);
+    assert!(missed.findings[0].message.contains("2026-11-21 (2 h)."), "{}", missed.findings[0].message);
+    assert!(missed.has_problems());
+}
+
+#[test]
+fn a_day_whose_counts_tell_no_hours_is_not_said_to_miss_any() {
+    let today = day("2026-11-22");
+    let of = |numbers: &[(CountKey, u64)]| Coverage::of(today, &counts(numbers), today.end());
+    let without_hours = of(&[(CountKey::IssuedInHour(9), 1)]);
+    let with_hours = of(&[(CountKey::CountingInHour(9), 60)]);
+    let nothing = Coverage::of(today, &Counts::default(), today.end());
+    let words = [&without_hours, &with_hours, &nothing].map(Coverage::as_str);
+    assert_eq!(words, ["whole", "partial", "none"]);
+}
+
+#[test]
+fn more_than_five_gaps_are_counted_and_nothing_is_listed_that_did_not_happen() {
+    let period = Period::month("2026-11").unwrap();
+    let known = |day: &Day| !(day.to_string().ends_with(['3', '6', '9']));
+    let days: Vec<DayCounts> = period.days().filter(known).map(|day| good_day(&day.to_string())).collect();
+    let message = &report(period, &days, day("2026-12-01").start()).findings[0].message;
+    assert!(message.starts_with("Nothing is known of 9 days: 2026-11-03,"), "{message}");
+    assert!(message.ends_with("2026-11-16 and 4 more."), "{message}");
+    let none = counted("2026-11-20", &[(CountKey::Failed(None, Reason::NotFound), 0)]);
+    let period = Period::parse("2026-11-20", "2026-11-20").unwrap();
+    assert_eq!(report(period, &[none], day("2026-12-01").start()).summary.reasons, []);
+}
+
+#[test]
 fn days_that_are_to_come_are_none_without_data() {
     let period = Period::month("2026-11").unwrap();
     let days = ["2026-10-30", "2026-10-31", "2026-11-01", "2026-11-02"].map(good_day);
@@ -337,6 +386,9 @@ fn what_is_much_different_from_the_period_before_is_told() {
     };
     assert_eq!(change(&codes(100, 98), &codes(100, 93)), Vec::<&str>::new());
     assert_eq!(change(&codes(100, 98), &codes(100, 92)), ["success_rate_fell"]);
+    // Of a few codes a rate says little.
+    assert_eq!(change(&codes(19, 19), &codes(20, 18)), Vec::<&str>::new());
+    assert_eq!(change(&codes(20, 20), &codes(19, 17)), ["low_success_rate"]);
     assert_eq!(change(&codes(100, 100), &codes(200, 200)), Vec::<&str>::new());
     assert_eq!(change(&codes(100, 100), &codes(201, 201)), ["codes_changed"]);
     assert_eq!(change(&codes(100, 100), &codes(49, 49)), ["codes_changed"]);

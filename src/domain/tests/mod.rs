@@ -4,6 +4,8 @@
 mod admitting;
 mod forgetting;
 mod issuing;
+mod listing;
+mod operating;
 mod settling;
 mod verifying;
 mod world;

@@ -236,7 +236,8 @@ impl Sight<'_> {
         let subject = hits.min(1.0);
         let subjects = self.sprayed as f64;
         let expected = (hits * subjects).min(most_of_all);
-        let any = if subject < 1.0 { -(subjects * (-subject).ln_1p()).exp_m1() } else { 1.0 };
+        // To miss all is (1 - subject)^subjects, in a form that keeps what is tiny. It is 0 when `subject` is 1.
+        let any = -(subjects * (-subject).ln_1p()).exp_m1();
         Chance { subject, expected, any: any.min(expected).min(1.0) }
     }
 }

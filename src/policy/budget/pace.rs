@@ -44,7 +44,7 @@ fn locks_within(rule: &LockoutRule, room: u128, runs: u64) -> u64 {
     let mut level = 0;
     loop {
         let cost = rule.duration(level).as_millis().max(1);
-        let is_longest = rule.escalate <= 1 || rule.duration(level + 1).as_millis() <= cost;
+        let is_longest = rule.duration(level + 1).as_millis() <= cost;
         let fitting = left / cost;
         if is_longest {
             locks += fitting;
@@ -53,9 +53,6 @@ fn locks_within(rule: &LockoutRule, room: u128, runs: u64) -> u64 {
         let taken = fitting.min(u128::from(runs));
         locks += taken;
         left -= taken * cost;
-        if taken < u128::from(runs) {
-            break;
-        }
         level += 1;
     }
     // The last lock may go on beyond the end.

@@ -34,9 +34,8 @@ pub(super) fn lint(document: &Document, snapshot: &PolicySnapshot, out: &mut Col
             counting_failures(rule, *at, snapshot, out);
         }
         let stricter = defined.iter().enumerate().find(|(other, (stricter, _))| {
-            !(*other > place && is_equal(rule, stricter))
-                && *other != place
-                && is_idle(rule, stricter, &lists)
+            // Of equal ones the first is of use; each is equal to itself.
+            !(*other >= place && is_equal(rule, stricter)) && is_idle(rule, stricter, &lists)
         });
         if let Some((_, (stricter, stricter_at))) = stricter {
             let message =
@@ -83,8 +82,9 @@ fn is_idle(rule: &LimitRule, stricter: &LimitRule, lists: &[&[Arc<LimitRule>]]) 
         && lists.iter().filter(|list| lists_of(rule, list)).all(|list| lists_of(stricter, list))
 }
 
+/// Whether a bucket of one subject lies in a larger one.
 fn is_coarser(coarse: CountedBy, fine: CountedBy) -> bool {
-    (fine.subject || !coarse.subject) && (fine.purpose || !coarse.purpose) && (fine.client || !coarse.client)
+    (fine.purpose || !coarse.purpose) && (fine.client || !coarse.client)
 }
 
 fn is_equal(a: &LimitRule, b: &LimitRule) -> bool {

@@ -1,7 +1,9 @@
 //! Purposes that lead nowhere, and numbers of one purpose that defeat each other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::domain::id::LimitName;
 use crate::domain::window::Count;
 use crate::policy::budget::room::{Of, issue_lists, room};
 use crate::policy::diagnostic::{Code, Collector};
@@ -52,8 +54,7 @@ fn ways(written: &Written, rules: &PurposeRules, snapshot: &PolicySnapshot, out:
         }
         Some(room) if room.most < u64::from(rules.live) => {
             if let Some(live) = &written.live {
-                let codes = if room.most == 1 { "code" } else { "codes" };
-                let message = format!("limits let only {} {codes} be sent while one is valid", room.most);
+                let message = format!("limits let no more than {} be sent while one is valid", room.most);
                 out.report(Code::IdleRule, live.at, message).advise("lower `live`, or raise the limit");
             }
         }
@@ -117,15 +118,16 @@ fn short_lock(written: &Written, rules: &PurposeRules, verifying: &[&Route], out
         );
         report(message, rules.ttl);
     }
-    let mut refusing: Vec<&LimitRule> = verifying
+    // Failures are counted by subject in any case. Routes may share limits.
+    let refusing: BTreeMap<&LimitName, &LimitRule> = verifying
         .iter()
         .flat_map(|route| &route.limits)
         .map(AsRef::as_ref)
-        .filter(|limit| limit.count == Count::Failures && limit.by.subject && !limit.by.client)
+        .filter(|limit| limit.count == Count::Failures && !limit.by.client)
         .filter(|limit| limit.max <= rules.lockout.after && limit.per > lock)
+        .map(|limit| (&limit.name, limit))
         .collect();
-    refusing.dedup_by(|a, b| a.name == b.name);
-    for limit in refusing {
+    for limit in refusing.values() {
         let per = show_span(limit.per);
         report(
             format!("the lock is over while `{}` goes on refusing, for up to {per}", limit.name),

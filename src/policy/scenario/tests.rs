@@ -161,6 +161,32 @@ fn the_wallet_does_what_the_step_says() {
 }
 
 #[test]
+fn the_sidecars_own_answers_and_additions_are_those_of_a_running_one() {
+    let steps = [
+        "{ request: { path: /api/wallet/fund, body: { amount: 5 } },
+           expect: { status: 200, body: { otpSent: true, otpExpiresIn: 300 } } }",
+        "{ request: { path: /api/wallet/otp/send, body: { purpose: wallet_deduction, email: jane@example.com } },
+           expect: { status: 200, headers: { Access-Control-Allow-Origin: '*' }, body: { success: true, expiresIn: 300 } } }",
+        "{ request: { path: '/api/wallet/otp/status?purpose=wallet_funding' },
+           expect: { status: 200, body: { exists: true, maxAttempts: 3 } } }",
+    ];
+    assert_eq!(found(&steps.join(",")), [""; 0]);
+}
+
+#[test]
+fn a_preflight_reaches_the_wallet_unless_it_has_a_body() {
+    let preflight = |body: &str, expect: &str| {
+        format!(
+            "{{ request: {{ method: OPTIONS, path: /api/wallet/fund, claims: anonymous, {body}
+                 headers: {{ Origin: 'https://a.example', Access-Control-Request-Method: POST }} }}, expect: {expect} }}"
+        )
+    };
+    let alone = preflight("", "{ status: 200, upstream: asked }");
+    let loaded = preflight("body: { a: 1 },", "{ status: 400, error: invalid_request, upstream: not asked }");
+    assert_eq!(found(&format!("{alone}, {loaded}")), [""; 0]);
+}
+
+#[test]
 fn values_in_quotes_are_texts_and_others_what_they_look_like() {
     let text = "{ version: 1, tests: [{ name: a, steps: [{ request: { path: /, body:
         { a: 1, b: '1', c: true, d: 1.50, e: null, f: [1, x], g: { h: yes } } }, expect: { status: 200 } }] }] }";

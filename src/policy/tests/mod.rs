@@ -1,5 +1,6 @@
 //! Policies: from YAML text to what it means, and to what is decided on a request.
 
+mod answering;
 mod bounds;
 mod deciding;
 pub mod files;

@@ -176,6 +176,8 @@ fn more_codes_than_can_be_sent_are_never_valid_at_once() {
     assert_eq!(warnings(&[three, ("cooldown: 299s", "cooldown: 150s")]), said(Code::IdleRule, "3"));
     let few = ("c: { max: 8,", "c: { max: 2,");
     assert_eq!(warnings(&[three, ("cooldown: 299s", "cooldown: 1s"), few]), said(Code::IdleRule, "3"));
+    let enough = ("c: { max: 8,", "c: { max: 3,");
+    assert_eq!(warnings(&[three, ("cooldown: 299s", "cooldown: 1s"), enough]), []);
 }
 
 #[test]
@@ -191,6 +193,28 @@ fn a_lock_lasts_as_long_as_what_it_is_to_protect() {
     assert_eq!(failures(3, "2h"), said(Code::ShortLock, "1h"));
     assert_eq!(failures(3, "1h"), []);
     assert_eq!(failures(4, "2h"), []);
+    // What is not by subject alone, or counts more than failures, goes on refusing for other reasons.
+    for other in ["by: [subject, client_ip], count: failures", "by: [subject]"] {
+        let limit = format!("max: 3, per: 2h, {other}");
+        let found = warnings(&[("max: 9, per: 1h, by: [subject]", &limit)]);
+        assert!(found.iter().all(|(code, _)| *code != Code::ShortLock), "{other}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_limits_that_routes_share_is_said_once_of_each() {
+    let failures = |number: u32| format!("max: {number}, per: 2h, by: [subject], count: failures");
+    let found = warnings(&[
+        ("max: 9, per: 1h, by: [subject]", &failures(3)),
+        ("max: 3, per: 1m, by: [subject]", &failures(2)),
+        (
+            "status: { purpose: request.query.p }",
+            "verify: { code: request.body.c, reference: request.body.r }, limits: [a, b]",
+        ),
+        ("[GET]", "[PUT]"),
+    ]);
+    let short = found.iter().filter(|(code, _)| *code == Code::ShortLock);
+    assert_eq!(short.count(), 2, "{found:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::id::LimitName;
 use crate::policy::budget::room::{Of, room};
 use crate::policy::budget::{Assessment, Bound, DAY, assess};
 use crate::policy::compile::compile;
@@ -70,6 +71,26 @@ fn a_limit_on_failures_holds_whatever_the_owner_does() {
 }
 
 #[test]
+fn what_is_just_allowed_is_within_the_budget() {
+    let all = "owner_codes_per_day: 1000, per_subject_year: 100%";
+    let found = assessed(&[("owner_codes_per_day: 2", all), (", limits: [calls]", "")]);
+    assert_eq!(found.together.active_year.subject, 1.0);
+    assert!(!found.is_over());
+}
+
+#[test]
+fn a_limit_that_allows_what_the_lockout_allows_is_not_what_binds() {
+    let limited = ("limits: [calls]", "limits: [calls, guesses]");
+    for (max, bound) in [
+        ("max: 20, per: 1d", Bound::Limits(vec![LimitName::parse("guesses").unwrap()])),
+        ("max: 21, per: 1d", Bound::Lockout),
+    ] {
+        let day = assessed(&[limited, ("max: 12, per: 1d", max)]).purposes.remove(0).guessing.away_day;
+        assert_eq!(day.bound, bound, "{max}");
+    }
+}
+
+#[test]
 fn purposes_add_up_unless_they_share_a_limit() {
     let two = (
         "purposes:\n",
@@ -88,8 +109,12 @@ fn spraying_multiplies_until_a_limit_for_everyone_binds() {
     let alone = 21.0 * 2e-6;
     assert!(is_near(day.subject, alone) && is_near(day.expected, alone * 1_000.0));
     assert!(is_near(day.any, 1.0 - (1.0 - alone).powi(1_000)), "{day:?}");
+    let certain = [("owner_codes_per_day: 2", "owner_codes_per_day: 1000"), (", limits: [calls]", "")];
+    assert_eq!(assessed(&certain).together.active_year.any, 1.0);
     let bound = assessed(&[("limits: [calls]", "limits: [calls, all]")]).together.away_day;
     assert!(is_near(bound.expected, 100.0 * 2e-6) && bound.any <= bound.expected, "{bound:?}");
+    let each = assessed(&[("limits: [calls]", "limits: [calls, all]")]).purposes.remove(0).guessing.away_day;
+    assert!(is_near(each.chance.expected, 100.0 * 2e-6), "{each:?}");
 }
 
 #[test]
@@ -98,6 +123,11 @@ fn a_code_that_cannot_be_sent_cannot_be_guessed() {
     let rare = assessed(&[("max: 15, per: 1h", "max: 2, per: 1d")]);
     let day = &rare.purposes[0].guessing.active_day;
     assert!(day.sends_bind && is_near(day.chance.subject, 4.0 * 7.0 * 1e-6), "{day:?}");
+    // Of an absent owner, 14 codes times 3 failures are all that there are: 21 guesses at two codes.
+    for (max, binds) in [("max: 6, per: 1d", true), ("max: 7, per: 1d", false)] {
+        let day = assessed(&[("max: 15, per: 1h", max)]).purposes.remove(0).guessing.away_day;
+        assert_eq!(day.sends_bind, binds, "{day:?}");
+    }
     let status =
         ("send: { purpose: request.body.p, recipient: claims.email }", "status: { purpose: request.body.p }");
     let never = assessed(&[status]);
@@ -107,7 +137,10 @@ fn a_code_that_cannot_be_sent_cannot_be_guessed() {
 
 #[test]
 fn lists_of_limits_are_bounded_by_what_they_share_or_by_the_tightest_of_each() {
-    let policy = policy(&[("limits: [calls]", "limits: [calls, guesses, all, address]")]);
+    let policy = policy(&[
+        ("limits: [calls]", "limits: [calls, guesses, all, address, twelve]"),
+        ("  calls: ", "  twelve:  { max: 12, per: 1d, by: [subject] }\n  calls: "),
+    ]);
     let limit = |name: &str| -> &LimitRule {
         policy.limits.values().find(|limit| limit.name.as_str() == name).unwrap()
     };
@@ -124,6 +157,8 @@ fn lists_of_limits_are_bounded_by_what_they_share_or_by_the_tightest_of_each() {
     check(&[&["guesses"], &["address"]], Of::Subject, None);
     check(&[&["guesses", "all"]], Of::Everyone, Some(100));
     check(&[&["guesses"]], Of::Everyone, None);
+    let bound = room(&[vec![limit("guesses"), limit("twelve")]], Of::Subject, DAY).unwrap();
+    assert_eq!(bound.limits[0].as_str(), "guesses", "of two that bind alike, the first by name");
 }
 
 #[test]
