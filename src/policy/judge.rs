@@ -91,6 +91,7 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     use super::*;
+    use crate::policy::tests::world::{facts, route, snapshot};
 
     fn headers(named: &[(&'static str, &'static str)]) -> HeaderMap {
         let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -120,6 +121,18 @@ mod tests {
         assert_eq!(read(&[], "a=1&b=2"), Some(vec!["a=1".to_owned(), "b=2".to_owned()]));
         assert_eq!(read(&[("upgrade", "websocket")], "a=1"), None);
         assert_eq!(read(&[], "__proto__=1"), None);
+    }
+
+    #[test]
+    fn a_selected_field_in_another_spelling_is_refused() {
+        let snapshot = snapshot();
+        let fine = |text: &str, at: &str| {
+            let asked = facts(text, at);
+            spellings(route(&snapshot, "verify"), asked.body.as_ref(), &asked.query).is_ok()
+        };
+        assert!(fine(r#"{"otp":"1","transaction_reference":"FUND-1"}"#, ""));
+        assert!(!fine(r#"{"otp":"1","OTP":"2","transaction_reference":"FUND-1"}"#, ""));
+        assert!(!fine(r#"{"otp":"1","transaction_reference":"FUND-1"}"#, "otp=2"));
     }
 
     #[test]

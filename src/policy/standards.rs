@@ -89,3 +89,34 @@ pub fn verdicts(purpose: &PurposeRules) -> Vec<Verdict> {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::tests::world::{purpose, snapshot_with};
+
+    #[test]
+    fn what_a_purpose_does_about_each_rule_is_told_and_what_to_write_where_it_breaks_one() {
+        let told = |from: &str, to: &str| {
+            let snapshot = snapshot_with(from, to);
+            let told = |verdict: Verdict| {
+                assert_eq!(verdict.advice.is_none(), verdict.is_kept, "{verdict:?}");
+                (verdict.found, verdict.is_kept)
+            };
+            verdicts(purpose(&snapshot, "wallet_funding")).into_iter().map(told).collect::<Vec<_>>()
+        };
+        let expected = [
+            ("code.digits: 6", true),
+            ("code.ttl: 5m", true),
+            ("always so", true),
+            ("lockout.disable_after: 100", true),
+            ("lockout.after: 3", true),
+        ];
+        assert_eq!(told("", ""), expected.map(|(found, is_kept)| (found.to_owned(), is_kept)));
+        let after =
+            |number: u32| told("after: 3, for: 15m", &format!("after: {number}, for: 15m"))[4].clone();
+        assert_eq!([after(5).1, after(6).1], [true, false]);
+        let disabled = told("after: 3, for: 15m", "after: 9, for: 15m, disable_after: 5");
+        assert_eq!(disabled[4], ("lockout.after: 5".to_owned(), true), "whichever blocks first");
+    }
+}

@@ -66,3 +66,23 @@ fn a_warning_becomes_a_sentence() {
     assert_eq!(sentence("maxmemory-policy is allkeys-lru"), "Maxmemory-policy is allkeys-lru.");
     assert_eq!([sentence(""), sentence("Done.")], [".", "Done."]);
 }
+
+#[test]
+fn errors_come_with_the_page_that_helps() {
+    for (word, page) in [
+        ("state_unavailable", "OTPStoreErrors"),
+        ("overloaded", "OTPStoreErrors"),
+        ("upstream_timeout", "OTPUpstreamErrors"),
+        ("outcome_unknown", "OTPUpstreamErrors"),
+        ("no_reference", "OTPCodesNotIssued"),
+        ("outbox_full", "OTPCodesNotIssued"),
+        ("mail_given_up", "OTPEmailDeliveryFailing"),
+        ("policy_rejected", "OTPPolicyReloadFailed"),
+        ("internal", "OTPVerificationBudgetBurnFast"),
+    ] {
+        let seen = Observed { errors: vec![(word.to_owned(), 2)], ..Observed::default() };
+        let found = findings(&seen).remove(0);
+        assert_eq!((found.runbook, found.message), (Some(page), format!("2 errors lately: {word}.")));
+        assert!(found.advice.ends_with('.'), "{word}");
+    }
+}

@@ -14,6 +14,7 @@ use crate::domain::ledger::page::PageRequest;
 use crate::domain::ledger::revoke::{RevokeCommand, Revoked, Target, revoke};
 use crate::domain::ledger::trail::{Action, Note, Operation, Record};
 use crate::domain::lockout::{Account, Lock, REMEMBERED_FOR};
+use crate::domain::subject::ClientAddr;
 use crate::domain::window::{Owner, Take};
 
 fn operation() -> Operation {
@@ -163,6 +164,11 @@ fn a_limit_says_how_full_it_is_and_forgets_when_it_is_reset() {
     assert!(!newest(&world).changed);
     let used: Vec<u32> = usage(&world.state, &takes, world.now).iter().map(|of| of.used).collect();
     assert_eq!(used, [0, 1]);
+    let client = Some(ClientAddr::of("192.0.2.7".parse().unwrap()));
+    let owner = Owner { purpose: Some(funding()), client, ..Owner::default() };
+    let command = ResetCommand { takes: vec![Take { owner, ..own("mine", 1) }], operation: operation() };
+    reset(&mut world.state, &command, world.now);
+    assert_eq!((newest(&world).purpose, newest(&world).client), (Some(funding()), client));
 }
 
 #[test]

@@ -156,3 +156,51 @@ pub(super) fn add_hidden(state: &mut State, whose: &Whose, rule: &LockoutRule, m
     }
     state.keep_account(&whose.0, &whose.1, account);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const TICK: Duration = Duration::from_millis(1);
+
+    fn whose() -> Whose {
+        (Subject::parse("u1").unwrap(), Purpose::parse("wallet_funding").unwrap())
+    }
+
+    #[test]
+    fn guesses_that_nobody_saw_count_until_a_success_or_until_they_are_forgotten() {
+        let mut accounts = Accounts::default();
+        accounts.guess(whose(), NOW);
+        accounts.guess(whose(), NOW);
+        let end = NOW.plus(REMEMBERED_FOR);
+        assert_eq!([accounts.guesses(&whose(), end.minus(TICK)), accounts.guesses(&whose(), end)], [2, 0]);
+        accounts.sweep(end.minus(TICK));
+        assert_eq!(accounts.guesses(&whose(), NOW), 2);
+        accounts.succeeded(&whose());
+        assert_eq!(accounts.guesses(&whose(), NOW), 0);
+        accounts.guess(whose(), NOW);
+        accounts.sweep(end);
+        assert_eq!(accounts.guesses(&whose(), NOW), 0);
+    }
+
+    #[test]
+    fn what_was_told_is_kept_while_it_can_matter() {
+        let told = |failures: u32, lock: Option<Lock>| Told { failures, lock, at: NOW, locks: 1, hidden: 0 };
+        let clean = NOW.plus(CLEAN_AFTER);
+        let until = clean.plus(CLEAN_AFTER);
+        for (told, at, is_kept) in [
+            (told(0, None), clean.minus(TICK), true),
+            (told(0, None), clean, false),
+            (told(1, None), clean, true),
+            (told(0, Some(Lock::Until(until))), until.minus(TICK), true),
+            (told(0, Some(Lock::Until(until))), until, false),
+            (told(0, Some(Lock::Disabled)), until, true),
+        ] {
+            let mut accounts = Accounts::default();
+            accounts.told.insert(whose(), told);
+            accounts.sweep(at);
+            assert_eq!(accounts.told.contains_key(&whose()), is_kept, "{told:?} at {at:?}");
+        }
+    }
+}

@@ -28,3 +28,20 @@ impl Entropy for Numbers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_that_follow_from_nought_are_those_of_splitmix64() {
+        let numbers = Numbers::from(0);
+        let next = || {
+            let mut bytes = [0; 8];
+            numbers.fill(&mut bytes);
+            u64::from_le_bytes(bytes)
+        };
+        let expected = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
+        assert_eq!([next(), next(), next()], expected);
+    }
+}

@@ -187,6 +187,75 @@ fn a_preflight_reaches_the_wallet_unless_it_has_a_body() {
 }
 
 #[test]
+fn what_is_wrong_in_a_file_of_tests_is_refused() {
+    let look = "{ request: { path: / }, expect: { status: 200 } }";
+    let in_test =
+        |fields: &str| format!("{{ version: 1, tests: [{{ name: a, {fields} steps: [{look}] }}] }}");
+    let steps = |steps: &str| format!("{{ version: 1, tests: [{{ name: a, steps: [{steps}] }}] }}");
+    let expecting = |expect: &str| steps(&format!("{{ request: {{ path: / }}, expect: {expect} }}"));
+    let group = |times: u32| steps(&format!("{{ repeat: {times} every 1s, steps: [{look}, {look}] }}"));
+    for wrong in [
+        in_test("").replace("version: 1", "version: 2"),
+        in_test("claims: nobody,"),
+        in_test("start: noon,"),
+        in_test("client: here,"),
+        expecting("{ body: text }"),
+        steps("{ at: 99999999999999ms, request: { path: / }, expect: { status: 200 } }"),
+        group(5_001),
+    ] {
+        assert!(suite(&wrong).is_err(), "{wrong}");
+    }
+    for right in [
+        in_test("claims: anonymous, start: '2026-01-17T11:00:00Z', client: 192.0.2.9,"),
+        expecting("{ body: { a: text } }"),
+        expecting("{ mails: [{ contains: text }] }"),
+        group(5_000),
+    ] {
+        assert!(suite(&right).is_ok(), "{right}");
+    }
+    let set = suite(&in_test("start: '2026-01-17T11:00:00Z', client: 192.0.2.9,")).unwrap();
+    assert_eq!(set.tests[0].start.to_iso8601(), "2026-01-17T11:00:00.000Z");
+    assert_eq!(set.tests[0].steps[0].ask.client.to_string(), "192.0.2.9");
+}
+
+#[test]
+fn a_code_of_the_mail_before_is_presented_as_previous() {
+    let send = "{ request: { path: /api/wallet/otp/send, body: { purpose: wallet_funding, email: jane@example.com } },
+        expect: { status: 200 } }";
+    let verify = "{ request: { path: /api/wallet/verify-otp, code: previous }, expect: { status: 200 } }";
+    assert_eq!(found(&format!("{send}, {send}, {verify}")), [""; 0]);
+}
+
+#[test]
+fn locks_are_expected_in_words() {
+    let wrong = |times: u32, lock: &str| {
+        format!(
+            "{{ repeat: {times}, request: {{ path: /api/wallet/verify-otp, code: wrong }},
+               expect: {{ upstream: not asked, lock: {lock} }} }}"
+        )
+    };
+    assert_eq!(found(&format!("{FUND}, {}, {}", wrong(2, "none"), wrong(1, "15m"))), [""; 0]);
+    let text = format!(
+        "{{ version: 1, claims: {{ id: u1, email: jane@example.com }}, tests: [{{ name: a, steps: [{FUND}, {}] }}] }}",
+        wrong(1, "disabled")
+    );
+    let strict = shipped(&[("disable_after: 100", "disable_after: 1")]);
+    let outcome = run(&suite(&text).unwrap().tests[0], &strict);
+    assert!(outcome.passed(), "{:?}", outcome.differences);
+    let last = outcome.history.last().unwrap();
+    let rule = "purposes.wallet_funding.lockout.disable_after";
+    assert_eq!((last.error.as_deref(), last.rule.as_deref()), (Some("disabled"), Some(rule)));
+}
+
+#[test]
+fn a_media_type_that_a_step_gives_is_the_only_one() {
+    let step =
+        "{ request: { path: /api/wallet/fund, headers: { Content-Type: text/plain }, body: { amount: 5 } },
+        expect: { status: 415, error: unsupported_media_type } }";
+    assert_eq!(found(step), [""; 0]);
+}
+
+#[test]
 fn values_in_quotes_are_texts_and_others_what_they_look_like() {
     let text = "{ version: 1, tests: [{ name: a, steps: [{ request: { path: /, body:
         { a: 1, b: '1', c: true, d: 1.50, e: null, f: [1, x], g: { h: yes } } }, expect: { status: 200 } }] }] }";

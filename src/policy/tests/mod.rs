@@ -16,4 +16,4 @@ mod telling;
 mod values;
 mod verifying;
 mod warning;
-mod world;
+pub mod world;

@@ -5,7 +5,8 @@ mod world;
 use world::{Came, Deed, deeds, live, log};
 
 use super::line::{Entry, Reader, Skipped};
-use super::{Change, Replay, Report};
+use super::{Change, Doubt, Replay, Report, Tallied};
+use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::PolicySnapshot;
 use crate::policy::tests::shipped::shipped;
@@ -184,4 +185,44 @@ fn what_is_no_line_is_told_from_what_is_not_known() {
     }
     let mail = r#"{"v":1,"event":"mail","time":"2026-11-22T15:07:00.123Z","new_field":[1,{"a":2}]}"#;
     assert_eq!(read(mail), Ok(Entry::Other(Timestamp::from_millis(1_795_360_020_123))));
+}
+
+#[test]
+fn every_doubt_has_a_word_and_a_sentence_of_its_own() {
+    let all = [
+        Doubt::Fault,
+        Doubt::Route,
+        Doubt::Purpose,
+        Doubt::NotCompared,
+        Doubt::Follows,
+        Doubt::WhichCode,
+        Doubt::NotSent,
+        Doubt::BeforeLog,
+        Doubt::Network,
+        Doubt::Incomplete,
+    ];
+    let words: std::collections::BTreeSet<_> = all.iter().map(|doubt| doubt.as_str()).collect();
+    let sentences: std::collections::BTreeSet<_> = all.iter().map(|doubt| doubt.meaning()).collect();
+    assert_eq!((words.len(), sentences.len()), (all.len(), all.len()));
+}
+
+#[test]
+fn who_would_see_most_differences_comes_first() {
+    use Change::{Allowed, Otherwise, Refused, Same, Unknown};
+    let tallied = |changes: &[Change]| {
+        let mut tallied = Tallied::default();
+        changes.iter().for_each(|change| tallied.add(*change));
+        tallied
+    };
+    let doubt = Unknown(Doubt::Route);
+    let all = [Refused, Refused, Refused, Refused, Allowed, Allowed, Otherwise, doubt, doubt, Same];
+    let most = tallied(&all);
+    let expected = Tallied { decisions: 10, refused: 4, allowed: 2, otherwise: 1, unknown: 2 };
+    assert_eq!((most, most.different()), (expected, 7));
+    let mut report = Report::default();
+    for (name, changes) in [("b", &[Refused][..]), ("c", &all), ("a", &[Allowed]), ("d", &[doubt, doubt])] {
+        report.subjects.insert(Subject::parse(name).unwrap(), tallied(changes));
+    }
+    let top: Vec<&str> = report.top(3).iter().map(|(subject, _)| subject.as_str()).collect();
+    assert_eq!(top, ["c", "a", "b"]);
 }
