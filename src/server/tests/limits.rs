@@ -78,6 +78,19 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     within(told).await.unwrap();
 }
 
+/// With all places taken and `busy` being answered, a further client has its turn after it.
+async fn a_further_client_waits_for(busy: &mut Client, front: &Front, arrived: &Notify, cue: &Notify) {
+    let mut further = Client::to(front).await;
+    further.write(GET).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), arrived.notified()).await;
+    assert!(early.is_err(), "a further client was served");
+    cue.notify_one();
+    assert_eq!(within(busy.answer(true)).await.unwrap().status(), 200);
+    within(arrived.notified()).await;
+    cue.notify_one();
+    assert_eq!(within(further.answer(true)).await.unwrap().status(), 200);
+}
+
 #[tokio::test]
 async fn a_connection_over_the_limit_waits_for_busy_ones_and_then_replaces_an_idle_one() {
     let (handler, arrived, cue) = on_cue();
@@ -90,15 +103,7 @@ async fn a_connection_over_the_limit_waits_for_busy_ones_and_then_replaces_an_id
     let mut busy = Client::to(&front).await;
     busy.write(GET).await;
     arrived.notified().await;
-    let mut further = Client::to(&front).await;
-    further.write(GET).await;
-    let early = tokio::time::timeout(Duration::from_millis(100), arrived.notified()).await;
-    assert!(early.is_err(), "a further client was served");
-    cue.notify_one();
-    assert_eq!(within(busy.answer(true)).await.unwrap().status(), 200);
-    within(arrived.notified()).await;
-    cue.notify_one();
-    assert_eq!(within(further.answer(true)).await.unwrap().status(), 200);
+    a_further_client_waits_for(&mut busy, &front, &arrived, &cue).await;
     assert!(busy.is_closed().await);
 }
 
@@ -166,15 +171,7 @@ async fn a_head_that_was_ended_late_keeps_its_place_until_it_is_answered() {
     let mut slow = Client::to(&front).await;
     drip_a_head(&mut slow).await;
     within(arrived.notified()).await;
-    let mut further = Client::to(&front).await;
-    further.write(GET).await;
-    let early = tokio::time::timeout(Duration::from_millis(100), arrived.notified()).await;
-    assert!(early.is_err(), "a further client was served");
-    cue.notify_one();
-    assert_eq!(within(slow.answer(true)).await.unwrap().status(), 200);
-    within(arrived.notified()).await;
-    cue.notify_one();
-    assert_eq!(within(further.answer(true)).await.unwrap().status(), 200);
+    a_further_client_waits_for(&mut slow, &front, &arrived, &cue).await;
 }
 
 #[test]
