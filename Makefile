@@ -31,7 +31,7 @@ lint:
 unit:
 	$(CARGO) test --locked
 
-pgo: ## Count anew what runs often, for the release build (pgo/README.md). Some 15 minutes.
+pgo: ## Count anew what runs often, for the release build (pgo/README.md). Some 20 minutes.
 	@scripts/pgo.sh
 
 bench: ## Measure the parts, then the whole beside its peers.

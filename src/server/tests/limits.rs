@@ -78,6 +78,14 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     within(told).await.unwrap();
 }
 
+fn one_place() -> ListenerSettings {
+    ListenerSettings {
+        max_connections: 1,
+        park_after: Duration::from_millis(10),
+        ..ListenerSettings::default()
+    }
+}
+
 /// With all places taken and `busy` being answered, a further client has its turn after it.
 async fn a_further_client_waits_for(busy: &mut Client, front: &Front, arrived: &Notify, cue: &Notify) {
     let mut further = Client::to(front).await;
@@ -94,12 +102,7 @@ async fn a_further_client_waits_for(busy: &mut Client, front: &Front, arrived: &
 #[tokio::test]
 async fn a_connection_over_the_limit_waits_for_busy_ones_and_then_replaces_an_idle_one() {
     let (handler, arrived, cue) = on_cue();
-    let settings = ListenerSettings {
-        max_connections: 1,
-        park_after: Duration::from_millis(10),
-        ..ListenerSettings::default()
-    };
-    let front = Front::serving(handler, settings).await;
+    let front = Front::serving(handler, one_place()).await;
     let mut busy = Client::to(&front).await;
     busy.write(GET).await;
     arrived.notified().await;
@@ -162,12 +165,7 @@ async fn heads_that_are_not_ended_make_room_for_others() {
 #[tokio::test]
 async fn a_head_that_was_ended_late_keeps_its_place_until_it_is_answered() {
     let (handler, arrived, cue) = on_cue();
-    let settings = ListenerSettings {
-        max_connections: 1,
-        park_after: Duration::from_millis(10),
-        ..ListenerSettings::default()
-    };
-    let front = Front::serving(handler, settings).await;
+    let front = Front::serving(handler, one_place()).await;
     let mut slow = Client::to(&front).await;
     drip_a_head(&mut slow).await;
     within(arrived.notified()).await;
